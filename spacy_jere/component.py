@@ -1,0 +1,484 @@
+"""The pipeline component `joint_ner_re`: reads a text once, writes entities and the relations between them."""
+
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Sequence, Tuple, Union
+
+import numpy
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import logger
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.types import Ints2d
+
+from .errors import Errors, Warnings
+from .models.alignment import (
+    Aligned,
+    align_example,
+    batch_windows,
+    doc_windows,
+    make_targets,
+)
+from .models.decoding import decode, without_overlaps
+from .models.joint import Extraction, JointBatch, JointModel, Proposals, n_trainable
+from .relations import StoredRelation, mention, store_relations
+from .schema import (
+    LEARN,
+    Rule,
+    SchemaConfig,
+    check_labels,
+    learn_schema,
+    parse_schema,
+    schema_config,
+    symmetric_labels,
+)
+from .scorer import Scores
+
+DEFAULT_SPANS_KEY = "joint_ner_re"
+KINDS = ("entity", "relation")
+WINDOWS = ("sentence", "doc")
+
+default_model_config = """
+[model]
+@architectures = "spacy-jere.TaskSpecificBiRNN.v1"
+
+[model.tok2vec]
+@architectures = "spacy-jere.TokenFeatures.v1"
+static_vectors = false
+characters = 32
+casing = true
+
+[model.tok2vec.contextual]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 128
+depth = 2
+embed_size = 4000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+@Language.factory(
+    "joint_ner_re",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans", "doc._.relations"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "rel_threshold": 0.5,
+        "window": "sentence",
+        "spans_key": DEFAULT_SPANS_KEY,
+        "schema": None,
+        "given_entities": False,
+        "scorer": {"@scorers": "spacy-jere.joint_scorer.v1"},
+    },
+    default_score_weights={
+        "joint_f": 1.0,
+        "ents_f": 0.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "ents_macro_p": None,
+        "ents_macro_r": None,
+        "ents_macro_f": None,
+        "rels_f": 0.0,
+        "rels_p": 0.0,
+        "rels_r": 0.0,
+        "rels_per_type": None,
+        "rels_macro_p": None,
+        "rels_macro_r": None,
+        "rels_macro_f": None,
+        "rels_boundary_p": None,
+        "rels_boundary_r": None,
+        "rels_boundary_f": None,
+    },
+)
+def make_joint_ner_re(
+    nlp: Language,
+    name: str,
+    model: Model[JointBatch, Any],
+    rel_threshold: float,
+    window: str,
+    spans_key: str,
+    schema: Union[str, Dict[str, Any], None],
+    given_entities: bool,
+    scorer: Optional[Callable[..., Scores]],
+) -> "JointEntityRelationExtractor":
+    """Construct the component.
+
+    model (Model[JointBatch, Any]): One of the joint architectures, `spacy-jere.TaskSpecificBiRNN.v1` and others.
+    rel_threshold (float): The least probability of a relation that is reported.
+    window (str): Where relations are looked for: in each "sentence", where sentence boundaries are set, or in
+        the whole "doc".
+    spans_key (str): The key of `doc.spans` for all entities, overlapping ones included, with their scores.
+    schema (Union[str, Dict[str, Any], None]): For each relation label `head` and `tail`, the entity labels it may
+        join, and `symmetric`; "learn" takes over what the training data has; null allows everything.
+    given_entities (bool): Find relations between the entities that doc.ents has already, and leave these alone.
+    scorer (Optional[Callable]): The scoring method.
+    """
+    return JointEntityRelationExtractor(
+        nlp.vocab,
+        model,
+        name,
+        rel_threshold=rel_threshold,
+        window=window,
+        spans_key=spans_key,
+        schema=schema,
+        given_entities=given_entities,
+        scorer=scorer,
+    )
+
+
+class JointEntityRelationExtractor(TrainablePipe):
+    """Finds entities and relations together. The settings are those of `make_joint_ner_re`."""
+
+    model: JointModel
+    cfg: Dict[str, Any]
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: JointModel,
+        name: str = "joint_ner_re",
+        *,
+        rel_threshold: float = 0.5,
+        window: str = "sentence",
+        spans_key: str = DEFAULT_SPANS_KEY,
+        schema: SchemaConfig = None,
+        given_entities: bool = False,
+        scorer: Optional[Callable[..., Scores]] = None,
+    ):
+        if window not in WINDOWS:
+            raise ValueError(Errors.E207.format(window=window))
+        if not 0 <= rel_threshold <= 1:
+            raise ValueError(Errors.E208.format(name="rel_threshold", value=rel_threshold))
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg = {
+            "entity_labels": [],
+            "relation_labels": [],
+            "rel_threshold": rel_threshold,
+            "window": window,
+            "spans_key": spans_key,
+            "schema": schema_config(parse_schema(schema)) if schema != LEARN else LEARN,
+            "learned_schema": None,
+            "given_entities": given_entities,
+        }
+
+    # Labels
+
+    @property
+    def entity_labels(self) -> Tuple[str, ...]:
+        return tuple(self.cfg["entity_labels"])
+
+    @property
+    def relation_labels(self) -> Tuple[str, ...]:
+        return tuple(self.cfg["relation_labels"])
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): Entity labels, then relation labels."""
+        return self.entity_labels + self.relation_labels
+
+    @property
+    def label_data(self) -> Dict[str, Any]:
+        """What `spacy init labels` writes and `initialize` reads."""
+        return {
+            "entities": list(self.entity_labels),
+            "relations": list(self.relation_labels),
+            "schema": self.cfg["learned_schema"],
+        }
+
+    @property
+    def schema(self) -> Dict[str, Rule]:
+        """RETURNS (Dict[str, Rule]): The rules in force, set or learned."""
+        learned = self.cfg["schema"] == LEARN
+        return parse_schema(self.cfg["learned_schema"] if learned else self.cfg["schema"])
+
+    @property
+    def is_initialized(self) -> bool:
+        return self.model.has_dim("nI") is True
+
+    def add_label(self, label: str, kind: str = "entity") -> int:
+        """Add a label before initialization.
+
+        kind (str): "entity" or "relation".
+        RETURNS (int): 0 if the label is already there, else 1.
+        RAISES (ValueError): The component is initialized: its weights have no room for another label.
+        """
+        if kind not in KINDS:
+            raise ValueError(Errors.E202.format(kind=kind))
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.E210.format(label=label))
+        labels = self.cfg[f"{kind}_labels"]
+        if label in labels:
+            return 0
+        if self.is_initialized:
+            raise ValueError(
+                Errors.E201.format(name=self.name, n=len(labels), kind=kind, label=label)
+            )
+        labels.append(label)
+        if kind == "entity":
+            self.vocab.strings.add(label)
+        return 1
+
+    # Prediction
+
+    def predict(self, docs: Iterable[Doc]) -> List[Extraction]:
+        """Find entities and relations without touching the Docs.
+
+        RETURNS (List[Extraction]): One for each Doc.
+        """
+        docs = list(docs)
+        if not self.is_initialized:
+            raise ValueError(Errors.E203.format(name=self.name))
+        found = [Extraction([], []) for _ in docs]
+        readable = [i for i, doc in enumerate(docs) if any(not x.is_space for x in doc)]
+        if not readable:
+            return found
+        chosen = [docs[i] for i in readable]
+        windows = batch_windows(chosen, self.cfg["window"])
+        given = self._given_entities(chosen, windows) if self.cfg["given_entities"] else None
+        proposals: Proposals = self.model.predict(JointBatch(chosen, windows, given=given))
+        extractions = decode(
+            proposals,
+            len(chosen),
+            entity_labels=self.entity_labels,
+            relation_labels=self.relation_labels,
+            rel_threshold=self.cfg["rel_threshold"],
+            schema=self.schema,
+        )
+        for i, extraction in zip(readable, extractions):
+            found[i] = extraction
+        return found
+
+    def set_annotations(self, docs: Iterable[Doc], scores: List[Extraction]) -> None:
+        """Write entities to doc.ents and doc.spans, relations to doc._.relations."""
+        for doc, extraction in zip(docs, scores):
+            if not self.cfg["given_entities"]:
+                doc.set_ents([Span(doc, *x[:3]) for x in without_overlaps(extraction.entities)])
+            spans = [Span(doc, start, end, label) for start, end, label, _ in extraction.entities]
+            probabilities = numpy.asarray([x[3] for x in extraction.entities], dtype="f")
+            key = self.cfg["spans_key"]
+            doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"scores": probabilities})
+            ends = [mention(span) for span in spans]
+            store_relations(
+                doc,
+                [
+                    StoredRelation(ends[head], ends[tail], label, score)
+                    for head, tail, label, score in extraction.relations
+                ],
+            )
+
+    def _given_entities(self, docs: Sequence[Doc], windows: Ints2d) -> Ints2d:
+        """RETURNS: Window, first token and end (counted through all Docs) and label. [n_entities, 4]"""
+        index = {label: i for i, label in enumerate(self.entity_labels)}
+        sizes = [len(doc) for doc in docs]
+        offsets = numpy.cumsum(sizes) - sizes
+        starts = offsets[windows[:, 0]] + windows[:, 1]
+        rows, unknown = [], set()
+        for doc, offset in zip(docs, offsets.tolist()):
+            for span in doc.ents:
+                if span.label_ not in index:
+                    unknown.add(span.label_)
+                    continue
+                first, last = offset + span.start, offset + span.end
+                window = int(numpy.searchsorted(starts, first, side="right")) - 1
+                rows.append((window, first, last, index[span.label_]))
+        if unknown:
+            warnings.warn(Warnings.W202.format(name=self.name, labels=sorted(unknown)))
+        return numpy.asarray(rows, dtype="int64").reshape((-1, 4))
+
+    # Training
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. Only what is annotated is learned from.
+
+        losses (Optional[Dict[str, float]]): Gets the sum under the component's name, and one row per task, such as
+            `joint_ner_re_ner` and `joint_ner_re_re`.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "JointEntityRelationExtractor.update")
+        if not self.is_initialized:
+            raise ValueError(Errors.E203.format(name=self.name))
+        set_dropout_rate(self.model, drop)
+        batch, kept = self._training_batch(examples)
+        if kept:
+            values, backprop = self.model.begin_update(batch)
+            backprop(numpy.ones_like(values))
+            for task, value in zip(self.model.attrs["tasks"], values.tolist()):
+                key = f"{self.name}_{task}"
+                losses[key] = losses.get(key, 0.0) + value
+                losses[self.name] += value
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        return losses
+
+    def _training_batch(self, examples: Sequence[Example]) -> Tuple[JointBatch, List[Example]]:
+        """The whole batch, as a listener upstream expects it; Docs without tokens have no windows."""
+        docs = [example.predicted for example in examples]
+        windows = batch_windows(docs, self.cfg["window"])
+        aligned = [self._align(example) for example in examples]
+        for example, item in zip(examples, aligned):
+            self._check_labels(example, item)
+        if self.cfg["given_entities"]:
+            aligned = [item._replace(known=numpy.zeros_like(item.known)) for item in aligned]
+        targets = make_targets(
+            aligned,
+            windows,
+            {label: i for i, label in enumerate(self.entity_labels)},
+            {label: i for i, label in enumerate(self.relation_labels)},
+            set(symmetric_labels(self.schema)),
+        )
+        return JointBatch(docs, windows, targets), [x for x in examples if len(x.predicted)]
+
+    def _align(self, example: Example) -> Aligned:
+        windows = doc_windows(example.predicted, self.cfg["window"])
+        return align_example(example, self.cfg["spans_key"], windows)
+
+    def _check_labels(self, example: Example, aligned: Aligned) -> None:
+        for _, _, label in aligned.entities:
+            if label not in self.cfg["entity_labels"]:
+                self._unknown_label(example, "entity", label)
+        for _, _, label in aligned.relations or ():
+            if label not in self.cfg["relation_labels"]:
+                self._unknown_label(example, "relation", label)
+
+    def _unknown_label(self, example: Example, kind: str, label: str) -> NoReturn:
+        raise ValueError(
+            Errors.E204.format(
+                name=self.name,
+                kind=kind,
+                label=label,
+                text=_excerpt(example),
+                labels=self.cfg[f"{kind}_labels"],
+            )
+        )
+
+    # Initialization
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        """Collect the labels and build the model.
+
+        get_examples (Callable[[], Iterable[Example]]): Representative examples.
+        labels (Optional[Dict[str, Any]]): What `spacy init labels` wrote, to spare reading all examples.
+        """
+        validate_get_examples(get_examples, "JointEntityRelationExtractor.initialize")
+        if labels is not None:
+            self._take_label_data(labels)
+            sample = [example for _, example in zip(range(10), get_examples())]
+        else:
+            sample = self._read_examples(get_examples)
+        if not self.entity_labels:
+            raise ValueError(Errors.E200.format(name=self.name))
+        check_labels(self.schema, self.entity_labels, self.relation_labels)
+        if not self.relation_labels:
+            warnings.warn(Warnings.W200.format(name=self.name))
+        docs = [x.predicted for x in sample if len(x.predicted)] or [Doc(self.vocab, words=["x"])]
+        windows = batch_windows(docs, self.cfg["window"])
+        sizes = len(self.entity_labels), len(self.relation_labels)
+        self.model.initialize(X=JointBatch(docs, windows), Y=sizes)
+        self.model.attrs["labels"] = [list(self.entity_labels), list(self.relation_labels)]
+        logger.info("%s: %s trainable parameters", self.name, f"{n_trainable(self.model):,}")
+
+    def _take_label_data(self, labels: Dict[str, Any]) -> None:
+        if not isinstance(labels, dict) or not {"entities", "relations"} <= set(labels):
+            raise ValueError(Errors.E205.format(name=self.name, found=labels))
+        for label in labels["entities"]:
+            self.add_label(label, "entity")
+        for label in labels["relations"]:
+            self.add_label(label, "relation")
+        self.cfg["learned_schema"] = labels.get("schema")
+
+    def _read_examples(self, get_examples: Callable[[], Iterable[Example]]) -> List[Example]:
+        """Collect labels, the schema and what can't be learned. RETURNS: A few examples."""
+        sample: List[Example] = []
+        entity_labels: "Counter[str]" = Counter()
+        relation_labels: "Counter[str]" = Counter()
+        triples: "Counter[Tuple[str, str, str]]" = Counter()
+        lost: "Counter[str]" = Counter()
+        for example in get_examples():
+            aligned = self._align(example)
+            lost.update(aligned.lost)
+            entity_labels.update(label for _, _, label in aligned.entities)
+            for head, tail, label in aligned.relations or ():
+                triple = aligned.entities[head][2], label, aligned.entities[tail][2]
+                self._check_schema(example, triple)
+                relation_labels[label] += 1
+                triples[triple] += 1
+            if len(sample) < 10:
+                sample.append(example)
+        if not self.is_initialized:
+            for label in sorted(entity_labels):
+                self.add_label(label, "entity")
+            for label in sorted(relation_labels):
+                self.add_label(label, "relation")
+        if self.cfg["schema"] == LEARN:
+            self.cfg["learned_schema"] = schema_config(learn_schema(triples))
+        if lost:
+            counts = ", ".join(f"{n} {what}" for what, n in sorted(lost.items()))
+            warnings.warn(Warnings.W201.format(name=self.name, counts=counts))
+        return sample
+
+    def _check_schema(self, example: Example, triple: Tuple[str, str, str]) -> None:
+        schema = self.schema
+        if not schema or self.cfg["schema"] == LEARN:
+            return
+        head, label, tail = triple
+        if label not in schema:
+            raise ValueError(Errors.E113.format(relation=label, labels=sorted(schema)))
+        if not schema[label].allows(head, tail):
+            raise ValueError(
+                Errors.E112.format(relation=label, head=head, tail=tail, text=_excerpt(example))
+            )
+
+    # Evaluation and storage
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Scores:
+        """RETURNS (Scores): What the scorer gives, by default the keys of `spacy-jere.joint_scorer.v1`."""
+        if self.scorer is None:
+            return {}
+        return self.scorer(examples, symmetric=symmetric_labels(self.schema))
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
+        super().from_bytes(bytes_data, exclude=tuple(exclude))
+        self._check_weights()
+        return self
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Any:
+        super().from_disk(path, exclude=tuple(exclude))
+        self._check_weights()
+        return self
+
+    def _check_weights(self) -> None:
+        trained = self.model.attrs.get("labels")
+        here = [list(self.entity_labels), list(self.relation_labels)]
+        if trained is not None and trained != here:
+            raise ValueError(Errors.E206.format(name=self.name, trained=trained, here=here))
+
+
+def _excerpt(example: Example, length: int = 60) -> str:
+    text = example.reference.text
+    return text if len(text) <= length else text[: length - 1] + "…"

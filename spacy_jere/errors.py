@@ -1,0 +1,123 @@
+"""Every message of the package, once, with its code."""
+
+
+class Errors:
+    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data, `E4xx` models."""
+
+    # Relations on a Doc
+    E100 = (
+        "[E100] The extension 'doc._.relations' is already taken by something else. spacy_jere needs it: "
+        "import spacy_jere first, or rename the other extension."
+    )
+    E101 = (
+        "[E101] Can't read {value!r} as a relation. Give a Relation, a tuple (head, tail, label) or "
+        "(head, tail, label, score), or a dict with these keys; head and tail are labelled Spans, or dicts "
+        "with 'start', 'end' (characters) and 'label'."
+    )
+    E102 = (
+        "[E102] The {end} of relation '{label}' lies at characters {start}:{stop}, outside the text of "
+        "{length} characters."
+    )
+    E103 = (
+        "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of this Doc."
+    )
+    E104 = "[E104] doc._.relations takes None or a sequence of relations, not {type}."
+    # Schema
+    E110 = (
+        "[E110] Can't read the schema: {reason}. Give null, 'learn', or for each relation label a section "
+        "with 'head' and 'tail' (lists of entity labels) and, where the order of the two ends doesn't "
+        "matter, 'symmetric = true'."
+    )
+    E111 = (
+        "[E111] The schema names the {kind} label '{label}', which is not among the component's labels: "
+        "{labels}. Correct the schema, or add the label to the training data."
+    )
+    E112 = (
+        "[E112] The training data has a relation '{relation}' from {head} to {tail} ('{text}'), which the "
+        "schema does not allow. Correct the annotation or widen the schema."
+    )
+    E113 = (
+        "[E113] The training data has the relation label '{relation}', which the schema does not mention "
+        "(it has: {labels}). Add it to the schema or remove it from the data."
+    )
+    # Component
+    E200 = (
+        "[E200] '{name}' has no entity labels: there are neither entities nor relations in the training "
+        "data, and no labels were given. Annotate doc.ents (and doc._.relations), call add_label, or give "
+        "[initialize.components.{name}.labels]."
+    )
+    E201 = (
+        "[E201] '{name}' is already initialized with {n} {kind} labels; '{label}' can't be added to it. "
+        "Add all labels before 'initialize', or train a new component."
+    )
+    E202 = "[E202] add_label knows the kinds 'entity' and 'relation', not {kind!r}."
+    E203 = "[E203] '{name}' is not initialized. Call nlp.initialize() or load a trained pipeline."
+    E204 = (
+        "[E204] The {kind} label '{label}' in the training data ('{text}') is not among the labels that "
+        "'{name}' was initialized with: {labels}. Correct the label, or initialize a new component."
+    )
+    E205 = (
+        "[E205] The label data of '{name}' must be a dict with the keys 'entities' and 'relations', as "
+        "written by 'spacy init labels'. Found: {found}."
+    )
+    E206 = (
+        "[E206] The weights were trained with other labels than the settings beside them: {trained} "
+        "entity and relation labels in the weights, {here} in the settings. The folder of '{name}' mixes "
+        "two pipelines; load one that was saved as a whole."
+    )
+    E207 = "[E207] window is 'sentence' or 'doc', not {window!r}."
+    E208 = "[E208] {name} is a probability between 0 and 1, not {value!r}."
+    E209 = (
+        "[E209] '{name}' is set to given_entities, so its entities come from doc.ents; no example has both "
+        "doc.ents and relations to learn from."
+    )
+    E210 = "[E210] A label is a string that is not empty, not {label!r}."
+    # Data
+    E300 = (
+        "[E300] Can't tell the format of {path}: it is neither SpERT JSON (an array of objects with "
+        "'tokens', 'entities' and 'relations') nor multi-head CoNLL04 ('#doc' lines and five columns). "
+        "Name the format with --format if it is one of them."
+    )
+    E301 = "[E301] {path}, line {line}: {reason}"
+    E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
+    E303 = "[E303] No such file: {path}"
+    E304 = "[E304] {path} holds no sentences."
+    E305 = "[E305] {path} is not UTF-8 text (byte {position}). Save it as UTF-8."
+    E306 = (
+        "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
+        "--paths.dev."
+    )
+    # Models
+    E400 = (
+        "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
+        "[initialize] vectors a pipeline that has them (for example en_core_web_md), or set "
+        "static_vectors = false."
+    )
+    E401 = "[E401] TokenFeatures needs at least one of contextual, static_vectors, characters and casing."
+    E402 = (
+        "[E402] The word vectors are {found} wide, but the model was trained with {expected}. Load the "
+        "pipeline together with the vectors it was trained with."
+    )
+    E403 = (
+        "[E403] layers = {layers} asks for hidden states that the transformer does not give ({reason}). "
+        "Set transformer_config = {{\"output_hidden_states\": true}} in its model, and name layers "
+        "between 0 and {last}."
+    )
+    E404 = "[E404] {setting} = {value!r} is not one of {known}."
+    E405 = "[E405] {setting} must be {wanted}, not {value!r}."
+
+
+class Warnings:
+    """What the user should know. Codes as for errors."""
+
+    W200 = (
+        "[W200] The training data of '{name}' has no relations: it will learn entities only. Set "
+        "doc._.relations (an empty list says 'annotated, none') if it should learn relations."
+    )
+    W201 = (
+        "[W201] '{name}' can't learn from {counts} of the training data. They are left out of training, "
+        "and count as missed in evaluation."
+    )
+    W202 = (
+        "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."
+    )

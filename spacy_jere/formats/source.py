@@ -1,0 +1,60 @@
+"""Reading text files, with errors that name file and line."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, List, NoReturn, Tuple, Union
+
+from ..errors import Errors
+
+_BETWEEN = re.compile(r"[\s,]*")
+
+
+class SourceError(ValueError):
+    """A file that can't be read as what it should be. The message names file and line."""
+
+
+def fail(path: Path, line: int, reason: str) -> NoReturn:
+    """RAISES (SourceError): Always."""
+    raise SourceError(Errors.E301.format(path=path, line=line, reason=reason))
+
+
+def read_text(path: Union[str, Path]) -> str:
+    """RETURNS (str): The whole file, without a byte-order mark, line ends as \\n."""
+    path = Path(path)
+    if not path.is_file():
+        raise SourceError(Errors.E303.format(path=path))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(Errors.E305.format(path=path, position=error.start)) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json_array(path: Path) -> List[Tuple[int, Any]]:
+    """Read a JSON array item by item, so that a fault is found where it is.
+
+    RETURNS (List[Tuple[int, Any]]): Line number and value of each item.
+    """
+    text = read_text(path)
+    opening = re.match(r"\s*\[", text)
+    if opening is None:
+        fail(path, 1, "expected '[', the beginning of a JSON array")
+    decoder = json.JSONDecoder()
+    items = []
+    position = opening.end()
+    line, counted = 1, 0
+    while True:
+        between = _BETWEEN.match(text, position)
+        assert between is not None
+        position = between.end()
+        line, counted = line + text.count("\n", counted, position), position
+        if position == len(text):
+            fail(path, line, "the file ends before the array does (']' is missing)")
+        if text[position] == "]":
+            return items
+        try:
+            item, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            fail(path, error.lineno, f"broken JSON in item {len(items) + 1}: {error.msg}")
+        items.append((line, item))

@@ -1,0 +1,113 @@
+"""`spacy-jere.TransformerListener.v1`: token vectors from a `transformer` component earlier in the pipeline.
+
+Like the listener of spacy-transformers, and able to read several of the transformer's layers as a learned weighted
+average (Peters et al. 2018, arXiv 1802.05365, equation 1).
+"""
+
+from typing import Any, Callable, List, Optional, Tuple, cast
+
+from spacy.tokens import Doc
+from thinc.api import Model, chain, noop
+from thinc.types import Floats2d, Ragged
+
+from ...errors import Errors
+
+
+def build_transformer_listener_v1(
+    pooling: Model[Ragged, Floats2d],
+    layers: Optional[List[int]] = None,
+    grad_factor: float = 1.0,
+    upstream: str = "*",
+) -> Model[List[Doc], List[Floats2d]]:
+    """Listen to a transformer.
+
+    pooling (Model[Ragged, Floats2d]): How a token's word pieces become one vector, such as `reduce_mean.v1`.
+    layers (Optional[List[int]]): Hidden states to average with learned weights: 0 are the embeddings, -1 is the last
+        layer. The transformer must give them: `transformer_config = {"output_hidden_states": true}`. The
+        gradient that reaches the transformer goes through the last layer only. null reads the last layer.
+    grad_factor (float): Factor on the gradient that is sent to the transformer; 0 freezes it.
+    upstream (str): Name of the transformer component; "*" for any.
+    """
+    # Optional dependency: only pipelines with a transformer need it.
+    from spacy_transformers.layers import TransformerListener, trfs2arrays
+
+    listener = TransformerListener(upstream_name=upstream)
+    mixing = noop() if layers is None else _layer_mixing(layers)
+    model = chain(listener, mixing, trfs2arrays(pooling, grad_factor))
+    model.set_ref("listener", listener)
+    return cast(Model[List[Doc], List[Floats2d]], model)
+
+
+def _layer_mixing(layers: List[int]) -> Model[List[Any], List[Any]]:
+    return Model(
+        "layer_mixing",
+        _mixing_forward,
+        init=_mixing_init,
+        params={"W": None, "scale": None},
+        attrs={"layers": layers},
+    )
+
+
+def _mixing_init(model: Model, X: Any = None, Y: Any = None) -> None:
+    if not model.has_param("W"):
+        model.set_param("W", model.ops.alloc1f(len(model.attrs["layers"])))
+        model.set_param("scale", model.ops.alloc1f(1) + 1)
+
+
+def _mixing_forward(
+    model: Model, inputs: List[Any], is_train: bool
+) -> Tuple[List[Any], Callable[[List[Any]], List[Any]]]:
+    """γ Σ_k softmax(W)_k H_k in place of the last hidden state of each Doc's TransformerData."""
+    layers = model.attrs["layers"]
+    scale = model.get_param("scale")
+    weights = model.ops.softmax(model.get_param("W").reshape((1, -1)))[0]
+    states = [_hidden_states(data, layers) for data in inputs]
+    mixed = []
+    for data, chosen in zip(inputs, states):
+        if chosen:
+            average = sum(w * state for w, state in zip(weights, chosen))
+            data = _with_last_state(data, scale[0] * average)
+        mixed.append(data)
+
+    def backprop(d_mixed: List[Any]) -> List[Any]:
+        d_weights = model.ops.alloc1f(len(layers))
+        d_inputs = []
+        # trfs2arrays leaves out the gradients of empty Docs.
+        for chosen, d_data in zip([x for x in states if x], d_mixed):
+            d_state = d_data.model_output["last_hidden_state"]
+            d_weights += model.ops.asarray1f([float((state * d_state).sum()) for state in chosen])
+            last = sum(w for w, i in zip(weights, layers) if _is_last(i, d_data, inputs))
+            d_inputs.append(_with_last_state(d_data, scale[0] * last * d_state))
+        d_logits = scale[0] * weights * (d_weights - (weights * d_weights).sum())
+        model.inc_grad("W", d_logits)
+        model.inc_grad("scale", model.ops.asarray1f([float((weights * d_weights).sum())]))
+        return d_inputs
+
+    return mixed, backprop
+
+
+def _is_last(layer: int, d_data: Any, inputs: List[Any]) -> bool:
+    n_states = max(len(x.model_output.get("hidden_states", ())) for x in inputs)
+    return layer in (-1, n_states - 1)
+
+
+def _hidden_states(data: Any, layers: List[int]) -> List[Any]:
+    """RETURNS: The chosen states of a Doc; none for a Doc without tokens."""
+    output = data.model_output
+    if "last_hidden_state" not in output or output["last_hidden_state"].size == 0:
+        return []
+    states = output.get("hidden_states")
+    if states is None:
+        raise ValueError(Errors.E403.format(layers=layers, reason="it gives none", last="12"))
+    if not all(-len(states) <= layer < len(states) for layer in layers):
+        reason = f"it gives {len(states)}"
+        raise ValueError(Errors.E403.format(layers=layers, reason=reason, last=len(states) - 1))
+    return [states[layer] for layer in layers]
+
+
+def _with_last_state(data: Any, state: Any) -> Any:
+    from spacy_transformers.data_classes import TransformerData
+    from transformers.modeling_outputs import BaseModelOutput
+
+    output = BaseModelOutput(last_hidden_state=state)
+    return TransformerData(data.wordpieces, output, data.align)

@@ -1,0 +1,96 @@
+"""The place between Thinc and a torch module."""
+
+import contextlib
+from io import BytesIO
+from typing import Any, Dict, Iterator, Optional, Type, cast
+
+import srsly
+import torch
+from thinc.api import ArgsKwargs, PyTorchShim, xp2torch
+from thinc.util import get_torch_default_device
+from torch import nn
+
+from ..errors import Errors
+
+
+class Dropout(nn.Dropout):
+    """Dropout with a rate of its own, or with the rate of [training].
+
+    rate (Optional[float]): Its own rate; None follows [training].
+    """
+
+    def __init__(self, rate: Optional[float]):
+        super().__init__(rate or 0.0)
+        self.follows_training = rate is None
+
+
+class TorchShim(PyTorchShim):
+    """Holds a torch module that is built from plain settings, now or when it is loaded.
+
+    Thinc's own shim can't load weights into a module that isn't there yet, and brings neither the dropout rate nor
+    averaged parameters to torch.
+
+    module_type (Type[nn.Module]): Built with keyword arguments only.
+    """
+
+    def __init__(self, module_type: Type[nn.Module]):
+        super().__init__(None)
+        self.module_type = module_type
+        self.settings: Optional[Dict[str, Any]] = None
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    def build(self, settings: Dict[str, Any]) -> None:
+        """settings (Dict[str, Any]): The arguments of the module; they are stored with its weights."""
+        self.settings = settings
+        self._model = self.module_type(**settings).to(get_torch_default_device())
+
+    def set_dropout(self, rate: float) -> None:
+        """rate (float): The rate of [training], for each dropout that has none of its own."""
+        for module in self._model.modules():
+            if isinstance(module, Dropout) and module.follows_training:
+                module.p = rate
+
+    def __call__(self, inputs: ArgsKwargs, is_train: bool) -> Any:
+        if not self.is_built:
+            raise ValueError(Errors.E203.format(name=self.module_type.__name__))
+        return super().__call__(inputs, is_train)
+
+    def copy(self) -> "TorchShim":
+        return TorchShim(self.module_type).from_bytes(self.to_bytes())
+
+    @contextlib.contextmanager
+    def use_params(self, params: Dict[Any, Any]) -> Iterator[None]:
+        """Thinc keeps averaged parameters under (id, name), the key that `finish_update` trained them with."""
+        names = [name for name, _ in self._model.named_parameters()] if self.is_built else []
+        averages = {x: params[(self.id, x)] for x in names if (self.id, x) in params}
+        if not averages:
+            yield
+            return
+        backup = {name: x.detach().clone() for name, x in self._model.state_dict().items()}
+        averages = {name: xp2torch(x, device=self.device) for name, x in averages.items()}
+        self._model.load_state_dict({**backup, **averages})
+        try:
+            yield
+        finally:
+            self._model.load_state_dict(backup)
+
+    def to_bytes(self) -> bytes:
+        if not self.is_built:
+            return cast(bytes, srsly.msgpack_dumps(None))
+        weights = BytesIO()
+        torch.save(self._model.state_dict(), weights)
+        msg = {"settings": self.settings, "weights": weights.getvalue()}
+        return cast(bytes, srsly.msgpack_dumps(msg))
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        msg = srsly.msgpack_loads(bytes_data)
+        if msg is None:
+            self.settings = self._model = None
+            return self
+        self.build(msg["settings"])
+        weights = BytesIO(msg["weights"])
+        self._model.load_state_dict(torch.load(weights, map_location=self.device, weights_only=True))
+        return self

@@ -1,0 +1,234 @@
+"""Deeper task-specificity for joint entity and relation extraction.
+
+P. Crone, "Deeper Task-Specificity Improves Joint Entity and Relation Extraction", arXiv 2002.06424.
+
+Token features v_i pass through shared BiRNN layers and then through two separate stacks, one for entities and one for
+relations. Entities are BIO tags scored by a linear-chain CRF. Relations are scored for every ordered pair of entities
+from the last token of each and from the entities' labels.
+"""
+
+from typing import Any, Callable, Dict, List, Literal, Optional, Tuple
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import Errors
+from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
+from .layers.birnn import BiRNNStack, Cell, Packing, make_packing
+from .layers.crf import BioCRF, n_bio_tags
+from .layers.pair_scores import DistMult, ordered_pairs, related_pairs
+from .shim import Dropout
+
+Activation = Literal["tanh", "relu", "gelu"]
+_ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
+# Pairs scored at once: bounds the memory that a long window with hundreds of entities takes.
+_PAIRS_AT_ONCE = 1 << 15
+
+
+def build_task_specific_birnn_v1(
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    cell: Cell = "gru",
+    hidden: int = 256,
+    shared_layers: int = 1,
+    ner_layers: int = 1,
+    re_layers: int = 2,
+    ner_hidden: int = 128,
+    ner_activation: Activation = "tanh",
+    re_hidden: int = 128,
+    label_width: int = 25,
+    birnn_dropout: Optional[float] = 0.35,
+    pair_dropout: Optional[float] = 0.5,
+    re_loss_weight: float = 5.0,
+) -> JointModel:
+    """Build the model. The defaults are the published settings for CoNLL04 (Table 1).
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors, such as `spacy-jere.TokenFeatures.v1`.
+    cell (str): "gru" or "lstm".
+    hidden (int): Units of each direction of a BiRNN layer.
+    shared_layers (int): BiRNN layers that both tasks share, 1 or more.
+    ner_layers, re_layers (int): BiRNN layers of each task's own, 0 or more.
+    ner_hidden, ner_activation: FFNN(e1): its units and "tanh", "relu" or "gelu".
+    re_hidden (int): Units of FFNN(r1).
+    label_width (int): Width of an entity label's embedding.
+    birnn_dropout, pair_dropout (Optional[float]): Rates before each BiRNN layer and before relation scoring;
+        null follows the dropout of [training].
+    re_loss_weight (float): λ in L = L_NER + λ L_RE.
+    RAISES (ValueError): A setting out of its range.
+    """
+    known = {"cell": (cell, ("gru", "lstm")), "ner_activation": (ner_activation, tuple(_ACTIVATIONS))}
+    for name, (choice, choices) in known.items():
+        if choice not in choices:
+            raise ValueError(Errors.E404.format(setting=name, value=choice, known=list(choices)))
+    settings = {
+        "cell": cell,
+        "hidden": hidden,
+        "shared_layers": shared_layers,
+        "ner_layers": ner_layers,
+        "re_layers": re_layers,
+        "ner_hidden": ner_hidden,
+        "ner_activation": ner_activation,
+        "re_hidden": re_hidden,
+        "label_width": label_width,
+        "birnn_dropout": birnn_dropout,
+        "pair_dropout": pair_dropout,
+        "re_loss_weight": re_loss_weight,
+    }
+    for name in ("hidden", "shared_layers", "ner_hidden", "re_hidden", "label_width"):
+        _require(settings, name, "1 or more", lambda value: value >= 1)
+    for name in ("ner_layers", "re_layers", "re_loss_weight"):
+        _require(settings, name, "0 or more", lambda value: value >= 0)
+    for name in ("birnn_dropout", "pair_dropout"):
+        _require(settings, name, "null or from 0 to below 1", lambda x: x is None or 0 <= x < 1)
+    return build_joint_model(tok2vec, TaskSpecificBiRNN, settings)
+
+
+def _require(
+    settings: Dict[str, Any], name: str, wanted: str, holds: Callable[[Any], bool]
+) -> None:
+    if not holds(settings[name]):
+        raise ValueError(Errors.E405.format(setting=name, wanted=wanted, value=settings[name]))
+
+
+class TaskSpecificBiRNN(JointHead):
+    """The torch module. Arguments as for the architecture; `width` is that of the token vectors."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        n_entity_labels: int,
+        n_relation_labels: int,
+        cell: Cell,
+        hidden: int,
+        shared_layers: int,
+        ner_layers: int,
+        re_layers: int,
+        ner_hidden: int,
+        ner_activation: Activation,
+        re_hidden: int,
+        label_width: int,
+        birnn_dropout: Optional[float],
+        pair_dropout: Optional[float],
+        re_loss_weight: float,
+    ):
+        super().__init__()
+        self.shared = BiRNNStack(width, hidden, shared_layers, cell, birnn_dropout)
+        self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
+        self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
+        # Section 3.2: FFNN(e1), FFNN(e2), CRF
+        self.emissions = nn.Sequential(
+            nn.Linear(self.ner.width, ner_hidden),
+            _ACTIVATIONS[ner_activation](),
+            nn.Linear(ner_hidden, n_bio_tags(n_entity_labels)),
+        )
+        self.crf = BioCRF(n_entity_labels)
+        # Section 3.3: label embeddings, FFNN(r1), DistMult, FFNN(r2)
+        self.label_embedding = nn.Embedding(n_entity_labels, label_width)
+        entity_width = self.re.width + label_width
+        self.pair_dropout = Dropout(pair_dropout)
+        self.r1 = nn.Sequential(nn.Linear(entity_width, re_hidden), nn.ReLU())
+        self.distmult = DistMult(entity_width, n_relation_labels)
+        self.r2 = nn.Linear(2 * re_hidden + 1 + n_relation_labels, n_relation_labels)
+        self.n_relation_labels = n_relation_labels
+        self.re_loss_weight = re_loss_weight
+
+    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+        packing = make_packing(lengths)
+        shared = self.shared(vectors[packing.order], packing.batch_sizes)
+        emissions = self._emissions(shared, packing)
+        losses = {"ner": self._ner_loss(emissions, lengths, targets)}
+        if self.n_relation_labels:
+            h_r = self.re(shared, packing.batch_sizes)[packing.inverse]
+            losses["re"] = self.re_loss_weight * self._re_loss(h_r, targets)
+        return losses
+
+    def candidates(
+        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
+    ) -> Candidates:
+        packing = make_packing(lengths)
+        shared = self.shared(vectors[packing.order], packing.batch_sizes)
+        if given is None:
+            emissions = self._emissions(shared, packing)
+            entities, scores = self._find_entities(emissions, lengths)
+        else:
+            entities, scores = given, vectors.new_ones(len(given.label))
+        heads, tails = ordered_pairs(entities.window)
+        if self.n_relation_labels and len(heads):
+            h_r = self.re(shared, packing.batch_sizes)[packing.inverse]
+            g = self._entity_vectors(h_r, entities)
+            logits = self._relation_logits(g, heads, tails)
+        else:
+            logits = vectors.new_zeros(len(heads), self.n_relation_labels)
+        return Candidates(entities, scores, heads, tails, torch.sigmoid(logits))
+
+    def _emissions(self, shared: Tensor, packing: Packing) -> Tensor:
+        """RETURNS: [n_tokens, n_tags], in flat order."""
+        return self.emissions(self.ner(shared, packing.batch_sizes))[packing.inverse]
+
+    def _ner_loss(self, emissions: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
+        """Negative log-likelihood of the gold tags, mean over windows."""
+        allowed = allowed_tags(targets, emissions.shape[1])
+        steps, mask = pad_steps(lengths)
+        return self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask).mean()
+
+    def _find_entities(self, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
+        steps, mask = pad_steps(lengths)
+        spans = self.crf.best_spans(emissions[steps], mask)
+        offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
+        entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
+        return entities, spans.probability
+
+    def _entity_vectors(self, h_r: Tensor, entities: Entities) -> Tensor:
+        """g_i = h^r of the last token ∘ label embedding. RETURNS: [n_entities, entity_width]."""
+        return torch.cat([h_r[entities.end - 1], self.label_embedding(entities.label)], 1)
+
+    def _relation_logits(self, g: Tensor, heads: Tensor, tails: Tensor) -> Tensor:
+        """RETURNS: [n_pairs, n_relation_labels]."""
+        g = self.pair_dropout(g)
+        f = self.r1(g)
+        chunks = zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
+        return torch.cat([self._pair_logits(g, f, i, j) for i, j in chunks])
+
+    def _pair_logits(self, g: Tensor, f: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        """FFNN(r2)(f_i ∘ f_j ∘ cos(f_i, f_j) ∘ DistMult_1..R(g_i, g_j))."""
+        cosine = F.cosine_similarity(f[i], f[j]).unsqueeze(1)
+        return self.r2(torch.cat([f[i], f[j], cosine, self.distmult(g[i], g[j])], 1))
+
+    def _re_loss(self, h_r: Tensor, targets: Targets) -> Tensor:
+        """Binary cross-entropy over the labels of every ordered pair of gold entities, mean over pairs."""
+        heads, tails = ordered_pairs(targets.entities.window)
+        known = targets.relations_known[targets.entities.window[heads]]
+        heads, tails = heads[known], tails[known]
+        if not len(heads):
+            return h_r.new_zeros(())
+        logits = self._relation_logits(self._entity_vectors(h_r, targets.entities), heads, tails)
+        truth = related_pairs(heads, tails, targets.relations, self.n_relation_labels)
+        return F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype))
+
+
+def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:
+    """RETURNS: Flat token at each step of each window (0 in the padding), and which are tokens.
+    Both of shape [n_steps, n_windows]."""
+    starts = torch.cumsum(lengths, 0) - lengths
+    steps = torch.arange(int(lengths.max()), device=lengths.device).unsqueeze(1)
+    mask = steps < lengths
+    return torch.where(mask, starts + steps, 0), mask
+
+
+def allowed_tags(targets: Targets, n_tags: int) -> Tensor:
+    """RETURNS: The gold tag of annotated tokens, every tag of others. Shape [n_tokens, n_tags], bool."""
+    entities = targets.entities
+    tags = torch.zeros_like(targets.known, dtype=torch.long)
+    start, end, label = (x[targets.flat] for x in (entities.start, entities.end, entities.label))
+    sizes = end - start
+    first = torch.cumsum(sizes, 0) - sizes
+    tokens = torch.arange(int(sizes.sum()), device=tags.device)
+    tokens = tokens + torch.repeat_interleave(start - first, sizes)
+    tags[tokens] = torch.repeat_interleave(2 * label + 2, sizes)
+    tags[start] = 2 * label + 1
+    allowed = F.one_hot(tags, n_tags).bool()
+    return allowed | ~targets.known.unsqueeze(1)

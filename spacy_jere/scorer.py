@@ -1,0 +1,116 @@
+"""`spacy-jere.joint_scorer.v1`: entities and relations of Docs, compared with what is annotated.
+
+Every annotated relation counts in recall, those whose entities were not found included. Docs without relation annotation
+say nothing about relations, tokens without entity annotation nothing about entities.
+"""
+
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from spacy.scorer import PRFScore, get_ner_prf
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from .relations import Mention, StoredRelation, stored_relations
+
+Scores = Dict[str, Any]
+Pair = Tuple[Mention, Mention]
+
+
+class LabelledPair(NamedTuple):
+    """A relation as it is compared."""
+
+    head: Mention
+    tail: Mention
+    label: str
+
+
+def make_joint_scorer_v1() -> Callable[..., Scores]:
+    return score_joint
+
+
+def score_joint(
+    examples: Iterable[Example], *, symmetric: Sequence[str] = (), **unused: Any
+) -> Scores:
+    """Score entities and relations.
+
+    symmetric (Sequence[str]): Relation labels whose ends may be swapped.
+    RETURNS (Scores): Fractions between 0 and 1, None where nothing was annotated.
+        ents_p, ents_r, ents_f, ents_per_type: span and type, micro; ents_macro_*: mean over types.
+        rels_p, rels_r, rels_f, rels_per_type: strict (label, both spans and both entity types), micro;
+        rels_macro_*: mean over labels; rels_boundary_*: entity types ignored, micro.
+        joint_f: the mean of ents_f and rels_f, or the one that there is.
+    """
+    examples = list(examples)
+    scores = {key: value for key, value in get_ner_prf(examples).items()}
+    scores.update(_macro("ents", scores["ents_per_type"]))
+    scores.update(score_relations(examples, symmetric=symmetric))
+    parts = [scores[key] for key in ("ents_f", "rels_f") if scores[key] is not None]
+    scores["joint_f"] = sum(parts) / len(parts) if parts else None
+    return scores
+
+
+def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = ()) -> Scores:
+    """RETURNS (Scores): The rels_* scores of `score_joint`."""
+    strict, boundary = PRFScore(), PRFScore()
+    per_label: Dict[str, PRFScore] = {}
+    for example in examples:
+        stored = stored_relations(example.reference)
+        if stored is None:
+            continue
+        gold = _comparable(stored, set(symmetric))
+        found = stored_relations(example.predicted) or []
+        predicted = _comparable(_on_reference_text(example, found), set(symmetric))
+        strict.score_set(predicted, gold)
+        boundary.score_set(_without_types(predicted), _without_types(gold))
+        for label in sorted({relation.label for relation in gold | predicted}):
+            score = per_label.setdefault(label, PRFScore())
+            score.score_set(
+                {x for x in predicted if x.label == label}, {x for x in gold if x.label == label}
+            )
+    per_type = {label: score.to_dict() for label, score in sorted(per_label.items())}
+    nothing = not per_type
+    scores: Scores = {"rels_per_type": None if nothing else per_type}
+    for prefix, score in (("rels", strict), ("rels_boundary", boundary)):
+        for key, value in score.to_dict().items():
+            scores[f"{prefix}_{key}"] = None if nothing else value
+    scores.update(_macro("rels", scores["rels_per_type"]))
+    return scores
+
+
+def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scores:
+    values = list((per_type or {}).values())
+    return {
+        f"{prefix}_macro_{key}": sum(x[key] for x in values) / len(values) if values else None
+        for key in "prf"
+    }
+
+
+def _comparable(relations: Iterable[StoredRelation], symmetric: Set[str]) -> Set[LabelledPair]:
+    pairs = set()
+    for head, tail, label, _ in relations:
+        if label in symmetric and tail < head:
+            head, tail = tail, head
+        pairs.add(LabelledPair(head, tail, label))
+    return pairs
+
+
+def _without_types(relations: Set[LabelledPair]) -> Set[Tuple[Any, ...]]:
+    return {(head[:2], tail[:2], label) for head, tail, label in relations}
+
+
+def _on_reference_text(example: Example, relations: List[StoredRelation]) -> List[StoredRelation]:
+    """Predicted relations with the offsets of the reference, whose white space may differ."""
+    if example.predicted.text == example.reference.text:
+        return relations
+    moved = {
+        end: _moved(example, example.predicted, end) for x in relations for end in (x.head, x.tail)
+    }
+    return [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in relations]
+
+
+def _moved(example: Example, doc: Doc, end: Mention) -> Mention:
+    span = doc.char_span(end.start, end.end, label=end.label, alignment_mode="expand")
+    aligned = example.get_aligned_spans_x2y([span])
+    if not aligned:
+        return end._replace(start=-1 - end.start)  # lies nowhere in the reference: never right
+    return Mention(aligned[0].start_char, aligned[0].end_char, end.label)
