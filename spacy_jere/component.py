@@ -13,7 +13,6 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import logger
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
-from thinc.types import Ints2d
 
 from .errors import Errors, Warnings
 from .models.alignment import (
@@ -25,6 +24,7 @@ from .models.alignment import (
 )
 from .models.decoding import decode, without_overlaps
 from .models.joint import Extraction, JointBatch, JointModel, Proposals, n_trainable
+from .models.types import Array2d
 from .relations import StoredRelation, mention, store_relations
 from .schema import (
     LEARN,
@@ -277,7 +277,7 @@ class JointEntityRelationExtractor(TrainablePipe):
                 ],
             )
 
-    def _given_entities(self, docs: Sequence[Doc], windows: Ints2d) -> Ints2d:
+    def _given_entities(self, docs: Sequence[Doc], windows: Array2d) -> Array2d:
         """RETURNS: Window, first token and end (counted through all Docs) and label. [n_entities, 4]"""
         index = {label: i for i, label in enumerate(self.entity_labels)}
         sizes = [len(doc) for doc in docs]
@@ -293,7 +293,9 @@ class JointEntityRelationExtractor(TrainablePipe):
                 window = int(numpy.searchsorted(starts, first, side="right")) - 1
                 rows.append((window, first, last, index[span.label_]))
         if unknown:
-            warnings.warn(Warnings.W202.format(name=self.name, labels=sorted(unknown)))
+            warnings.warn(
+                Warnings.W202.format(name=self.name, labels=sorted(unknown)), stacklevel=2
+            )
         return numpy.asarray(rows, dtype="int64").reshape((-1, 4))
 
     # Training
@@ -395,7 +397,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             raise ValueError(Errors.E200.format(name=self.name))
         check_labels(self.schema, self.entity_labels, self.relation_labels)
         if not self.relation_labels:
-            warnings.warn(Warnings.W200.format(name=self.name))
+            warnings.warn(Warnings.W200.format(name=self.name), stacklevel=2)
         docs = [x.predicted for x in sample if len(x.predicted)] or [Doc(self.vocab, words=["x"])]
         windows = batch_windows(docs, self.cfg["window"])
         sizes = len(self.entity_labels), len(self.relation_labels)
@@ -415,10 +417,10 @@ class JointEntityRelationExtractor(TrainablePipe):
     def _read_examples(self, get_examples: Callable[[], Iterable[Example]]) -> List[Example]:
         """Collect labels, the schema and what can't be learned. RETURNS: A few examples."""
         sample: List[Example] = []
-        entity_labels: "Counter[str]" = Counter()
-        relation_labels: "Counter[str]" = Counter()
-        triples: "Counter[Tuple[str, str, str]]" = Counter()
-        lost: "Counter[str]" = Counter()
+        entity_labels: Counter[str] = Counter()
+        relation_labels: Counter[str] = Counter()
+        triples: Counter[Tuple[str, str, str]] = Counter()
+        lost: Counter[str] = Counter()
         for example in get_examples():
             aligned = self._align(example)
             lost.update(aligned.lost)
@@ -439,7 +441,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             self.cfg["learned_schema"] = schema_config(learn_schema(triples))
         if lost:
             counts = ", ".join(f"{n} {what}" for what, n in sorted(lost.items()))
-            warnings.warn(Warnings.W201.format(name=self.name, counts=counts))
+            warnings.warn(Warnings.W201.format(name=self.name, counts=counts), stacklevel=2)
         return sample
 
     def _check_schema(self, example: Example, triple: Tuple[str, str, str]) -> None:

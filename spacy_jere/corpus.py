@@ -51,4 +51,4 @@ class JointCorpus(Corpus):
                 yield self._make_example(nlp, part, True)
 
     def _fits(self, n_tokens: int) -> bool:
-        return 0 < n_tokens and (not self.max_length or n_tokens < self.max_length)
+        return n_tokens > 0 and (not self.max_length or n_tokens < self.max_length)

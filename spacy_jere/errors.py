@@ -18,9 +18,7 @@ class Errors:
         "[E102] The {end} of relation '{label}' lies at characters {start}:{stop}, outside the text of "
         "{length} characters."
     )
-    E103 = (
-        "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of this Doc."
-    )
+    E103 = "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of this Doc."
     E104 = "[E104] doc._.relations takes None or a sequence of relations, not {type}."
     # Schema
     E110 = (
@@ -100,7 +98,7 @@ class Errors:
     )
     E403 = (
         "[E403] layers = {layers} asks for hidden states that the transformer does not give ({reason}). "
-        "Set transformer_config = {{\"output_hidden_states\": true}} in its model, and name layers "
+        'Set transformer_config = {{"output_hidden_states": true}} in its model, and name layers '
         "between 0 and {last}."
     )
     E404 = "[E404] {setting} = {value!r} is not one of {known}."
@@ -118,6 +116,4 @@ class Warnings:
         "[W201] '{name}' can't learn from {counts} of the training data. They are left out of training, "
         "and count as missed in evaluation."
     )
-    W202 = (
-        "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."
-    )
+    W202 = "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."

@@ -7,7 +7,6 @@ through: bytes, `DocBin`, pickling, several processes, retokenization. None says
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
-import srsly
 from spacy.tokens import Doc, Span
 
 from .errors import Errors
@@ -49,12 +48,12 @@ class Relation:
     @property
     def head(self) -> Span:
         """The span the relation starts from, with its entity label."""
-        return _as_span(self.doc, self.stored.head)
+        return mention_span(self.doc, self.stored.head)
 
     @property
     def tail(self) -> Span:
         """The span the relation points to, with its entity label."""
-        return _as_span(self.doc, self.stored.tail)
+        return mention_span(self.doc, self.stored.tail)
 
     @property
     def label_(self) -> str:
@@ -75,7 +74,9 @@ class Relation:
             "score": self.stored.score,
         }
 
-    toDict = to_dict  # the name srsly looks for, so that doc.to_json(underscore=["relations"]) works
+    toDict = (
+        to_dict  # the name srsly looks for, so that doc.to_json(underscore=["relations"]) works
+    )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Relation):
@@ -215,7 +216,8 @@ def _shifted(relation: StoredRelation, offset: int) -> StoredRelation:
     )
 
 
-def _as_span(doc: Doc, end: Mention) -> Span:
+def mention_span(doc: Doc, end: Mention) -> Span:
+    """RETURNS (Span): The tokens of a mention that lies in the text, with its label."""
     # Merging tokens may have left the end inside a larger token: then that token is its span.
     span = doc.char_span(end.start, end.end, label=end.label, alignment_mode="expand")
     assert span is not None  # set_relations lets no mention in that lies outside the text

@@ -10,7 +10,7 @@ from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .relations import Mention, StoredRelation, stored_relations
+from .relations import Mention, StoredRelation, mention_span, stored_relations
 
 Scores = Dict[str, Any]
 Pair = Tuple[Mention, Mention]
@@ -109,8 +109,7 @@ def _on_reference_text(example: Example, relations: List[StoredRelation]) -> Lis
 
 
 def _moved(example: Example, doc: Doc, end: Mention) -> Mention:
-    span = doc.char_span(end.start, end.end, label=end.label, alignment_mode="expand")
-    aligned = example.get_aligned_spans_x2y([span])
+    aligned = example.get_aligned_spans_x2y([mention_span(doc, end)])
     if not aligned:
         return end._replace(start=-1 - end.start)  # lies nowhere in the reference: never right
     return Mention(aligned[0].start_char, aligned[0].end_char, end.label)

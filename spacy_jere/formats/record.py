@@ -61,7 +61,8 @@ def to_doc(record: Record, vocab: Vocab, spans_key: str) -> Doc:
     if record.relations is not None:
         ends = [mention(span) for span in spans]
         store_relations(
-            doc, [StoredRelation(ends[x.head], ends[x.tail], x.label, None) for x in record.relations]
+            doc,
+            [StoredRelation(ends[x.head], ends[x.tail], x.label, None) for x in record.relations],
         )
     return doc
 

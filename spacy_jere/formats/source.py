@@ -41,7 +41,7 @@ def read_json_array(path: Path) -> List[Tuple[int, Any]]:
     if opening is None:
         fail(path, 1, "expected '[', the beginning of a JSON array")
     decoder = json.JSONDecoder()
-    items = []
+    items: List[Tuple[int, Any]] = []
     position = opening.end()
     line, counted = 1, 0
     while True:

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, List, Optional, Union
 
 from spacy.tokens import Doc
 
-from ..relations import mention, stored_relations
+from ..relations import mention, mention_span, stored_relations
 from .record import Record, RecordEntity, RecordRelation
 from .source import fail, read_json_array, read_text
 
@@ -47,9 +47,8 @@ def _record(path: Path, line: int, item: Any) -> Record:
         found = _list(path, line, item, "relations")
         relations = [_relation(path, line, len(entities), x) for x in found]
     text = item.get("text")
-    if text is not None and "".join(words) != "".join(text.split()):
-        if "".join("".join(words).split()) != "".join(text.split()):
-            fail(path, line, "'text' and 'tokens' say different things")
+    if text is not None and "".join("".join(words).split()) != "".join(str(text).split()):
+        fail(path, line, "'text' and 'tokens' say different things")
     meta = {"orig_id": item["orig_id"]} if "orig_id" in item else {}
     return Record(words, entities, relations, text, meta)
 
@@ -94,7 +93,7 @@ def _sentence(doc: Doc, spans_key: str) -> Dict[str, Any]:
     mentions = sorted(found)
     entities = []
     for x in mentions:
-        span = doc.char_span(x.start, x.end, alignment_mode="expand")
+        span = mention_span(doc, x)
         entities.append({"type": x.label, "start": span.start, "end": span.end})
     sentence: Dict[str, Any] = {"tokens": [token.text for token in doc], "entities": entities}
     if relations is not None:

@@ -10,10 +10,10 @@ import numpy
 from spacy.attrs import ENT_IOB, ORTH
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.types import Ints1d, Ints2d
 
-from ..relations import Mention, mention, stored_relations
+from ..relations import Mention, mention, mention_span, stored_relations
 from .joint import TargetArrays
+from .types import Array1d, Array2d
 
 TokenSpan = Tuple[int, int, str]
 
@@ -28,7 +28,7 @@ class Aligned(NamedTuple):
     """
 
     entities: List[TokenSpan]
-    known: Ints1d
+    known: Array1d
     relations: Optional[List[Tuple[int, int, str]]]
     lost: "Counter[str]"
 
@@ -46,8 +46,8 @@ def doc_windows(doc: Doc, window: str) -> List[Tuple[int, int]]:
     return [(0, len(doc))]
 
 
-def batch_windows(docs: Sequence[Doc], window: str) -> Ints2d:
-    """RETURNS (Ints2d): Doc, first token and end of each window. Shape [n_windows, 3]."""
+def batch_windows(docs: Sequence[Doc], window: str) -> Array2d:
+    """RETURNS (Array2d): Doc, first token and end of each window. Shape [n_windows, 3]."""
     rows = [(i, *bounds) for i, doc in enumerate(docs) for bounds in doc_windows(doc, window)]
     return numpy.asarray(rows, dtype="int64").reshape((-1, 3))
 
@@ -66,13 +66,12 @@ def align_example(example: Example, spans_key: str, windows: List[Tuple[int, int
 
     windows: Those of the predicted Doc. Relations across two of them can't be learned.
     """
-    gold, doc = example.reference, example.predicted
+    gold = example.reference
     known = _known_tokens(example, spans_key)
-    lost: "Counter[str]" = Counter()
+    lost: Counter[str] = Counter()
     places: Dict[Mention, TokenSpan] = {}
     for entity in gold_entities(gold, spans_key):
-        span = gold.char_span(entity.start, entity.end, alignment_mode="expand")
-        start, end, exact = _align(example, span, entity)
+        start, end, exact = _align(example, mention_span(gold, entity), entity)
         if not exact:
             known[start:end] = False
             lost["entities that cut a token"] += 1
@@ -104,7 +103,7 @@ def align_example(example: Example, spans_key: str, windows: List[Tuple[int, int
 
 def make_targets(
     aligned: Sequence[Aligned],
-    windows: Ints2d,
+    windows: Array2d,
     entity_labels: Dict[str, int],
     relation_labels: Dict[str, int],
     symmetric: Set[str],
@@ -112,7 +111,7 @@ def make_targets(
     """Put the annotation of a batch into arrays.
 
     aligned (Sequence[Aligned]): One for each Doc of the batch.
-    windows (Ints2d): Doc, first token and end of each window. Shape [n_windows, 3].
+    windows (Array2d): Doc, first token and end of each window. Shape [n_windows, 3].
     entity_labels, relation_labels (Dict[str, int]): The index of each label.
     symmetric (Set[str]): Relation labels that hold in both directions.
     """
@@ -160,7 +159,7 @@ def _annotated(doc: Doc) -> bool:
     return bool(doc.has_annotation("ENT_IOB"))
 
 
-def _known_tokens(example: Example, spans_key: str) -> Ints1d:
+def _known_tokens(example: Example, spans_key: str) -> Array1d:
     """Tokens whose reference tokens all say whether they are in an entity. RETURNS: [n_tokens], bool."""
     gold, doc = example.reference, example.predicted
     if spans_key in gold.spans:

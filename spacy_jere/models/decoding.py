@@ -3,10 +3,10 @@
 from typing import Dict, List, Sequence, Tuple
 
 import numpy
-from thinc.types import Floats2d, Ints2d
 
 from ..schema import Schema
 from .joint import Extraction, Proposals
+from .types import Array2d
 
 FoundEntity = Tuple[int, int, str, float]
 FoundRelation = Tuple[int, int, str, float]
@@ -74,7 +74,7 @@ def without_overlaps(entities: Sequence[FoundEntity]) -> List[FoundEntity]:
 
 def _allowed(
     schema: Schema, entity_labels: Sequence[str], relation_labels: Sequence[str]
-) -> Ints2d:
+) -> Array2d:
     """RETURNS: Whether a relation may join two entity labels. [n_relation_labels, n_labels, n_labels], bool."""
     n_labels = len(entity_labels)
     allowed = numpy.ones((len(relation_labels), n_labels, n_labels), dtype=bool)
@@ -89,7 +89,7 @@ def _symmetric(schema: Schema, relation_labels: Sequence[str]) -> List[int]:
     return [i for i, x in enumerate(relation_labels) if x in schema and schema[x].symmetric]
 
 
-def _join_directions(pairs: Ints2d, scores: Floats2d, symmetric: List[int]) -> Floats2d:
+def _join_directions(pairs: Array2d, scores: Array2d, symmetric: List[int]) -> Array2d:
     """Give symmetric labels the higher score of both directions, in reading order only."""
     if not symmetric or not len(pairs):
         return scores

@@ -11,10 +11,11 @@ import numpy
 import torch
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, torch2xp, xp2torch
-from thinc.types import Floats1d, Floats2d, Ints1d, Ints2d
+from thinc.types import Floats1d, Floats2d
 from torch import Tensor, nn
 
 from .shim import TorchShim
+from .types import Array1d, Array2d
 
 # Tokens, padding included, that go through the head at once in prediction.
 _TOKENS_AT_ONCE = 4096
@@ -100,11 +101,11 @@ class JointHead(nn.Module):
 class TargetArrays(NamedTuple):
     """`Targets` before torch. `entities` has window, start, end and label in its columns, [n_entities, 4]."""
 
-    entities: Ints2d
-    flat: Ints1d
-    known: Ints1d
-    relations: Ints2d
-    relations_known: Ints1d
+    entities: Array2d
+    flat: Array1d
+    known: Array1d
+    relations: Array2d
+    relations_known: Array1d
 
 
 class JointBatch(NamedTuple):
@@ -117,9 +118,9 @@ class JointBatch(NamedTuple):
     """
 
     docs: List[Doc]
-    windows: Ints2d
+    windows: Array2d
     targets: Optional[TargetArrays] = None
-    given: Optional[Ints2d] = None
+    given: Optional[Array2d] = None
 
 
 class Proposals(NamedTuple):
@@ -131,10 +132,10 @@ class Proposals(NamedTuple):
     relation_scores: Shape [n_pairs, n_relation_labels].
     """
 
-    entities: Ints2d
-    entity_scores: Floats1d
-    pairs: Ints2d
-    relation_scores: Floats2d
+    entities: Array2d
+    entity_scores: Array1d
+    pairs: Array2d
+    relation_scores: Array2d
 
 
 class Extraction(NamedTuple):
@@ -281,8 +282,8 @@ def _predict(model: JointModel, batch: JointBatch, flat: Floats2d) -> Proposals:
     return Proposals(*(numpy.concatenate(x) for x in zip(*parts)))
 
 
-def _by_length(lengths: Ints1d) -> Iterator[Ints1d]:
-    """YIELDS (Ints1d): Windows to be put through the head together, ascending within a part."""
+def _by_length(lengths: Array1d) -> Iterator[Array1d]:
+    """YIELDS (Array1d): Windows to be put through the head together, ascending within a part."""
     order = numpy.argsort(-lengths, kind="stable")
     first = 0
     while first < len(order):
@@ -291,7 +292,7 @@ def _by_length(lengths: Ints1d) -> Iterator[Ints1d]:
         first += n_windows
 
 
-def _given(entities: Ints2d, chosen: Ints1d, offsets: Ints1d, device: torch.device) -> Entities:
+def _given(entities: Array2d, chosen: Array1d, offsets: Array1d, device: torch.device) -> Entities:
     """Those given entities that lie in the chosen windows, in the numbering of the part."""
     entities = entities[numpy.isin(entities[:, 0], chosen)]
     window = numpy.searchsorted(chosen, entities[:, 0])

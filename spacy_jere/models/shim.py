@@ -92,5 +92,7 @@ class TorchShim(PyTorchShim):
             return self
         self.build(msg["settings"])
         weights = BytesIO(msg["weights"])
-        self._model.load_state_dict(torch.load(weights, map_location=self.device, weights_only=True))
+        self._model.load_state_dict(
+            torch.load(weights, map_location=self.device, weights_only=True)
+        )
         return self

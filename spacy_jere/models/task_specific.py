@@ -59,7 +59,10 @@ def build_task_specific_birnn_v1(
     re_loss_weight (float): λ in L = L_NER + λ L_RE.
     RAISES (ValueError): A setting out of its range.
     """
-    known = {"cell": (cell, ("gru", "lstm")), "ner_activation": (ner_activation, tuple(_ACTIVATIONS))}
+    known = {
+        "cell": (cell, ("gru", "lstm")),
+        "ner_activation": (ner_activation, tuple(_ACTIVATIONS)),
+    }
     for name, (choice, choices) in known.items():
         if choice not in choices:
             raise ValueError(Errors.E404.format(setting=name, value=choice, known=list(choices)))

@@ -74,7 +74,9 @@ class BioCRF(CRF):
     def best_spans(self, emissions: Tensor, mask: Tensor) -> TaggedSpans:
         """RETURNS (TaggedSpans): The entities of each window's Viterbi path, by window and start."""
         self.forbid()
-        tags = torch.zeros(mask.T.shape, dtype=torch.long, device=mask.device)  # [n_windows, n_steps]
+        tags = torch.zeros(
+            mask.T.shape, dtype=torch.long, device=mask.device
+        )  # [n_windows, n_steps]
         tags[mask.T] = torch.tensor(
             [tag for path in self.decode(emissions, mask) for tag in path], device=mask.device
         )
@@ -92,7 +94,13 @@ class BioCRF(CRF):
         return TaggedSpans(window, start, end, label, probability)
 
     def _span_probability(
-        self, emissions: Tensor, mask: Tensor, window: Tensor, start: Tensor, end: Tensor, label: Tensor
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        window: Tensor,
+        start: Tensor,
+        end: Tensor,
+        label: Tensor,
     ) -> Tensor:
         if not len(window):
             return emissions.new_zeros(0)
@@ -110,7 +118,9 @@ class BioCRF(CRF):
         # After the span: the window ends, or any tag but I-label follows.
         lengths = mask.sum(0)
         following = end.clamp(max=len(emissions) - 1)
-        onward = self.transitions[last_tag] + emissions[following, window] + backward[following, window]
+        onward = (
+            self.transitions[last_tag] + emissions[following, window] + backward[following, window]
+        )
         onward = onward.scatter(1, inside.unsqueeze(1), IMPOSSIBLE)
         after = torch.where(
             end < lengths[window], torch.logsumexp(onward, 1), self.end_transitions[last_tag]
@@ -124,7 +134,9 @@ class BioCRF(CRF):
         n_steps = len(emissions)
         forward = [self.start_transitions + emissions[0]]
         for step in range(1, n_steps):
-            scores = torch.logsumexp(forward[-1].unsqueeze(2) + self.transitions, 1) + emissions[step]
+            scores = (
+                torch.logsumexp(forward[-1].unsqueeze(2) + self.transitions, 1) + emissions[step]
+            )
             forward.append(torch.where(mask[step].unsqueeze(1), scores, forward[-1]))
         backward = [self.end_transitions.expand_as(emissions[0])]
         for step in range(n_steps - 1, 0, -1):

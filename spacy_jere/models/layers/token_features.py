@@ -13,10 +13,11 @@ from spacy.attrs import LOWER, ORTH
 from spacy.tokens import Doc
 from spacy.vectors import Mode
 from thinc.api import ArgsKwargs, Model, concatenate, torch2xp
-from thinc.types import Floats2d, Ints1d
+from thinc.types import Floats2d
 
 from ...errors import Errors
 from ..shim import TorchShim
+from ..types import Array1d
 from .characters import CharacterBiRNN
 
 TokenVectors = Model[List[Doc], List[Floats2d]]
@@ -116,7 +117,7 @@ def _casing_forward(
     words, rows = _distinct_words(docs)
     classes = numpy.asarray([casing_class(word) for word in words], dtype="int64")
     one_hot = numpy.eye(len(CASINGS), dtype="f")[classes[rows]]
-    return _split(model.ops.asarray(one_hot), docs), _no_gradient
+    return _split(model.ops.asarray2f(one_hot), docs), _no_gradient
 
 
 @lru_cache(maxsize=1 << 16)
@@ -164,7 +165,7 @@ def _character_forward(
     characters = torch.as_tensor(numpy.concatenate(spelled), device=shim.device)
     lengths = torch.as_tensor([len(x) for x in spelled], device=shim.device)
     output, backprop_torch = shim(ArgsKwargs((characters, lengths), {}), is_train)
-    tokens = cast(Floats2d, torch2xp(output))[model.ops.asarray(rows)]
+    tokens = cast(Floats2d, torch2xp(output))[model.ops.xp.asarray(rows)]
 
     def backprop(d_vectors: List[Floats2d]) -> List[Doc]:
         d_tokens = torch.as_tensor(model.ops.flatten(d_vectors), device=shim.device)
@@ -178,7 +179,7 @@ def _character_forward(
 
 
 @lru_cache(maxsize=1 << 16)
-def _character_rows(word: str) -> Ints1d:
+def _character_rows(word: str) -> Array1d:
     """RETURNS: The row of each character in the table."""
     if len(word) > _MAX_CHARACTERS:
         word = word[: _MAX_CHARACTERS // 2] + word[-_MAX_CHARACTERS // 2 :]
@@ -186,7 +187,7 @@ def _character_rows(word: str) -> Ints1d:
     return numpy.where(codes < _OWN_ROWS, codes, _OWN_ROWS + codes % _SHARED_ROWS)
 
 
-def _distinct_words(docs: List[Doc]) -> Tuple[List[str], Ints1d]:
+def _distinct_words(docs: List[Doc]) -> Tuple[List[str], Array1d]:
     """RETURNS: The distinct words of the Docs, and which of them each token is, [n_tokens]."""
     strings = docs[0].vocab.strings
     keys = numpy.concatenate([doc.to_array(ORTH) for doc in docs])

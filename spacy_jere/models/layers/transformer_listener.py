@@ -33,7 +33,7 @@ def build_transformer_listener_v1(
 
     listener = TransformerListener(upstream_name=upstream)
     mixing = noop() if layers is None else _layer_mixing(layers)
-    model = chain(listener, mixing, trfs2arrays(pooling, grad_factor))
+    model: Model = chain(listener, mixing, trfs2arrays(pooling, grad_factor))
     model.set_ref("listener", listener)
     return cast(Model[List[Doc], List[Floats2d]], model)
 
@@ -60,7 +60,7 @@ def _mixing_forward(
     """γ Σ_k softmax(W)_k H_k in place of the last hidden state of each Doc's TransformerData."""
     layers = model.attrs["layers"]
     scale = model.get_param("scale")
-    weights = model.ops.softmax(model.get_param("W").reshape((1, -1)))[0]
+    weights = cast(Any, model.ops.softmax(model.get_param("W")))
     states = [_hidden_states(data, layers) for data in inputs]
     mixed = []
     for data, chosen in zip(inputs, states):
@@ -97,6 +97,8 @@ def _hidden_states(data: Any, layers: List[int]) -> List[Any]:
     if "last_hidden_state" not in output or output["last_hidden_state"].size == 0:
         return []
     states = output.get("hidden_states")
+    if states is None and not output["last_hidden_state"].any():
+        return []  # the listener's stand-in where no transformer has run, as in initialization
     if states is None:
         raise ValueError(Errors.E403.format(layers=layers, reason="it gives none", last="12"))
     if not all(-len(states) <= layer < len(states) for layer in layers):

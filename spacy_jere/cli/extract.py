@@ -1,0 +1,51 @@
+"""`python -m spacy jere extract`: what a pipeline finds in raw text, as a table."""
+
+import sys
+from pathlib import Path
+from typing import Iterable, List, Tuple
+
+import spacy.util
+import typer
+from spacy.tokens import Doc
+from wasabi import msg
+
+
+def extract_cli(
+    model: str = typer.Argument(..., help="Model name or path"),
+    texts: Path = typer.Argument(
+        ..., help="Text file with one text a line, or - for standard input", allow_dash=True
+    ),
+) -> None:
+    """Print the entities and relations found in raw text."""
+    if str(texts) == "-":
+        lines = sys.stdin.read().splitlines()
+    elif texts.is_file():
+        lines = texts.read_text(encoding="utf8").splitlines()
+    else:
+        msg.fail("No such file", str(texts), exits=1)
+    nlp = spacy.util.load_model(model)
+    print_docs(nlp.pipe(line.strip() for line in lines if line.strip()))
+
+
+def print_docs(docs: Iterable[Doc]) -> None:
+    """Print each text and a table of what was found in it."""
+    for doc in docs:
+        msg.divider(char="-")
+        msg.text(doc.text)
+        msg.table(table_rows(doc), header=("Head", "Relation", "Tail", "Score"), divider=True)
+
+
+def table_rows(doc: Doc) -> List[Tuple[str, str, str, str]]:
+    """RETURNS: A row for each relation, then one for each entity that is in none."""
+    relations = doc._.relations or ()
+    related = {(end.start_char, end.end_char) for x in relations for end in (x.head, x.tail)}
+    rows = [
+        (_named(x.head), x.label_, _named(x.tail), "" if x.score is None else f"{x.score:.2f}")
+        for x in relations
+    ]
+    alone = [ent for ent in doc.ents if (ent.start_char, ent.end_char) not in related]
+    return rows + [(_named(ent), "", "", "") for ent in alone]
+
+
+def _named(span: "spacy.tokens.Span") -> str:
+    return f"{span.text} ({span.label_})"
