@@ -14,7 +14,7 @@ from spacy.training import Example
 
 from .relations import Mention, StoredRelation, mention, store_relations, stored_relations
 
-Words = Tuple[str, ...]
+Words = Tuple[Tuple[str, bool], ...]  # each with whether a space follows; not so for the last
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
 
@@ -59,7 +59,7 @@ class SwapEntities:
 
     def _collect(self, doc: Doc) -> None:
         for ent in doc.ents:
-            words = tuple(token.text for token in ent)
+            words = _words(ent)
             seen = self.pool.setdefault(ent.label_, {})
             if words not in seen and len(seen) < self.pool_size:
                 seen[words] = None
@@ -81,8 +81,8 @@ class SwapEntities:
                 break
             new = self._replacement(ent)
             places.append((len(words), len(words) + len(new), ent))
-            words.extend(new)
-            spaces.extend([True] * (len(new) - 1) + [bool(ent[-1].whitespace_)])
+            words.extend(word for word, _ in new)
+            spaces.extend([space for _, space in new[:-1]] + [bool(ent[-1].whitespace_)])
             sent_starts.extend([gold[ent.start].is_sent_start or 0] + [0] * (len(new) - 1))
             position = ent.end
         doc = Doc(nlp.vocab, words=words, spaces=None if gold.has_unknown_spaces else spaces)
@@ -105,14 +105,19 @@ class SwapEntities:
 
     def _replacement(self, ent: Span) -> Words:
         if self.random.random() >= self.probability:
-            return tuple(token.text for token in ent)
+            return _words(ent)
         return self.random.choice(self.choices[ent.label_])
 
 
+def _words(ent: Span) -> Words:
+    return (*((token.text, bool(token.whitespace_)) for token in ent[:-1]), (ent[-1].text, False))
+
+
 def _is_plain(doc: Doc) -> bool:
-    """Whether doc.ents holds all that relations refer to."""
+    """Whether doc.ents holds all that relations refer to, and every token is annotated."""
     relations = stored_relations(doc)
-    if relations is None or not doc.has_annotation("ENT_IOB") or doc.spans:
+    annotated = doc.has_annotation("ENT_IOB", require_complete=True)
+    if relations is None or not annotated or doc.spans:
         return False
     ents = {mention(ent) for ent in doc.ents}
     return all(x.head in ents and x.tail in ents for x in relations)

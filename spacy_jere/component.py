@@ -278,7 +278,10 @@ class JointEntityRelationExtractor(TrainablePipe):
             )
 
     def _given_entities(self, docs: Sequence[Doc], windows: Array2d) -> Array2d:
-        """RETURNS: Window, first token and end (counted through all Docs) and label. [n_entities, 4]"""
+        """Those with a known label that lie in one window.
+
+        RETURNS: Window, first token and end (counted through all Docs) and label. [n_entities, 4]
+        """
         index = {label: i for i, label in enumerate(self.entity_labels)}
         sizes = [len(doc) for doc in docs]
         offsets = numpy.cumsum(sizes) - sizes
@@ -291,7 +294,8 @@ class JointEntityRelationExtractor(TrainablePipe):
                     continue
                 first, last = offset + span.start, offset + span.end
                 window = int(numpy.searchsorted(starts, first, side="right")) - 1
-                rows.append((window, first, last, index[span.label_]))
+                if last <= starts[window] + windows[window, 2] - windows[window, 1]:
+                    rows.append((window, first, last, index[span.label_]))
         if unknown:
             warnings.warn(
                 Warnings.W202.format(name=self.name, labels=sorted(unknown)), stacklevel=2
@@ -320,9 +324,8 @@ class JointEntityRelationExtractor(TrainablePipe):
         if not self.is_initialized:
             raise ValueError(Errors.E203.format(name=self.name))
         set_dropout_rate(self.model, drop)
-        batch, kept = self._training_batch(examples)
-        if kept:
-            values, backprop = self.model.begin_update(batch)
+        if any(len(example.predicted) for example in examples):
+            values, backprop = self.model.begin_update(self._training_batch(examples))
             backprop(numpy.ones_like(values))
             for task, value in zip(self.model.attrs["tasks"], values.tolist()):
                 key = f"{self.name}_{task}"
@@ -332,7 +335,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             self.finish_update(sgd)
         return losses
 
-    def _training_batch(self, examples: Sequence[Example]) -> Tuple[JointBatch, List[Example]]:
+    def _training_batch(self, examples: Sequence[Example]) -> JointBatch:
         """The whole batch, as a listener upstream expects it; Docs without tokens have no windows."""
         docs = [example.predicted for example in examples]
         windows = batch_windows(docs, self.cfg["window"])
@@ -348,7 +351,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             {label: i for i, label in enumerate(self.relation_labels)},
             set(symmetric_labels(self.schema)),
         )
-        return JointBatch(docs, windows, targets), [x for x in examples if len(x.predicted)]
+        return JointBatch(docs, windows, targets)
 
     def _align(self, example: Example) -> Aligned:
         windows = doc_windows(example.predicted, self.cfg["window"])

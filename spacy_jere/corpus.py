@@ -36,9 +36,7 @@ class JointCorpus(Corpus):
             elif doc.has_annotation("SENT_START"):
                 for sentence in doc.sents:
                     if self._fits(len(sentence)):
-                        # A part of a Doc with unknown spaces doesn't know that any more.
-                        own_tokens = doc.has_unknown_spaces
-                        yield self._make_example(nlp, as_doc(sentence), own_tokens)
+                        yield self._make_example(nlp, as_doc(sentence), False)
 
     def make_examples_gold_preproc(
         self, nlp: Language, reference_docs: Iterable[Doc]

@@ -85,6 +85,8 @@ class Errors:
         "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
         "--paths.dev."
     )
+    E307 = "[E307] No .json or .txt file in {path}"
+    E308 = "[E308] {left} and {right} would both become {name}.spacy. Rename one of them."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

@@ -156,7 +156,9 @@ def from_docs(docs: List[Doc], **options: Any) -> Optional[Doc]:
     RETURNS (Optional[Doc]): The joined Doc; None for an empty list, as in spaCy.
     """
     # Doc.from_docs warns about user data that it can't join, which relations are: it gets none to see.
-    kept = [doc.user_data.pop(USER_DATA_KEY, None) for doc in docs]
+    kept = [doc.user_data.get(USER_DATA_KEY) for doc in docs]
+    for doc in docs:
+        doc.user_data.pop(USER_DATA_KEY, None)
     try:
         joined = Doc.from_docs(docs, **options)
     finally:
@@ -183,6 +185,7 @@ def as_doc(span: Span, **options: Any) -> Doc:
     options: Passed on to `Span.as_doc`.
     """
     doc = span.as_doc(**options)
+    doc.has_unknown_spaces = span.doc.has_unknown_spaces  # Span.as_doc forgets it
     relations = stored_relations(span.doc)
     if relations is not None:
         start, end = span.start_char, span.end_char
@@ -238,34 +241,36 @@ def _as_stored(doc: Doc, relation: RelationLike) -> StoredRelation:
     head, tail, label, score = parts
     if not isinstance(label, str) or not label:
         raise ValueError(Errors.E101.format(value=relation))
+    for end, value in (("head", head), ("tail", tail)):
+        if isinstance(value, Span) and value.doc is not doc:
+            raise ValueError(Errors.E103.format(end=end, label=label, text=value.text))
     try:
-        return StoredRelation(
-            _as_mention(doc, head, "head", label),
-            _as_mention(doc, tail, "tail", label),
-            label,
-            None if score is None else float(score),
-        )
-    except (TypeError, KeyError):
+        mentions = _as_mention(head), _as_mention(tail)
+        score = None if score is None else float(score)
+    except (TypeError, KeyError, ValueError):
         raise ValueError(Errors.E101.format(value=relation)) from None
+    for end, (start, stop, _) in zip(("head", "tail"), mentions):
+        _check_inside(doc, start, stop, end, label)
+    return StoredRelation(*mentions, label, score)
 
 
-def _as_mention(doc: Doc, value: Any, end: str, relation: str) -> Mention:
+def _as_mention(value: Any) -> Mention:
     if isinstance(value, Span):
-        if value.doc is not doc:
-            raise ValueError(Errors.E103.format(end=end, label=relation, text=value.text))
         return mention(value)
     if isinstance(value, dict):
         value = value["start"], value["end"], value["label"]
     start, stop, label = value
     if not isinstance(label, str):
         raise TypeError
-    start, stop = int(start), int(stop)
+    return Mention(int(start), int(stop), label)
+
+
+def _check_inside(doc: Doc, start: int, stop: int, end: str, relation: str) -> None:
     if not 0 <= start < stop <= len(doc.text):
         error = Errors.E102.format(
             end=end, label=relation, start=start, stop=stop, length=len(doc.text)
         )
         raise ValueError(error)
-    return Mention(start, stop, label)
 
 
 __all__ = ["Relation", "as_doc", "from_docs", "get_relations", "set_relations"]

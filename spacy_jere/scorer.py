@@ -109,7 +109,15 @@ def _on_reference_text(example: Example, relations: List[StoredRelation]) -> Lis
 
 
 def _moved(example: Example, doc: Doc, end: Mention) -> Mention:
-    aligned = example.get_aligned_spans_x2y([mention_span(doc, end)])
-    if not aligned:
-        return end._replace(start=-1 - end.start)  # lies nowhere in the reference: never right
-    return Mention(aligned[0].start_char, aligned[0].end_char, end.label)
+    # Not get_aligned_spans_x2y: it finds no span with a line break or tab inside.
+    span = mention_span(doc, end)
+    tokens = example.alignment.x2y[span.start : span.end]
+    if len(tokens):
+        aligned = example.reference[int(tokens[0]) : int(tokens[-1]) + 1]
+        if _letters(aligned.text) == _letters(span.text):
+            return Mention(aligned.start_char, aligned.end_char, end.label)
+    return end._replace(start=-1 - end.start)  # lies nowhere in the reference: never right
+
+
+def _letters(text: str) -> str:
+    return "".join(text.lower().split())

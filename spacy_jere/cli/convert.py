@@ -1,6 +1,7 @@
 """`python -m spacy jere convert`: annotated files to spaCy's .spacy files."""
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import List, Optional
 
@@ -9,6 +10,7 @@ import typer
 from spacy.tokens import DocBin
 from wasabi import msg
 
+from ..errors import Errors
 from ..formats import FORMATS, Record, SourceError, read_records, to_docs
 
 
@@ -38,7 +40,10 @@ def convert(
     """
     files = [source] if source.is_file() else _data_files(source)
     if not files:
-        raise SourceError(f"[E307] No .json or .txt file in {source}")
+        raise SourceError(Errors.E307.format(path=source))
+    for left, right in pairwise(sorted(files, key=lambda file: file.stem)):
+        if left.stem == right.stem:
+            raise SourceError(Errors.E308.format(left=left, right=right, name=left.stem))
     corpora = {file: read_records(file, format) for file in files}
     vocab = spacy.blank(lang).vocab
     output.mkdir(parents=True, exist_ok=True)

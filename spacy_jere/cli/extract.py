@@ -20,7 +20,7 @@ def extract_cli(
     if str(texts) == "-":
         lines = sys.stdin.read().splitlines()
     elif texts.is_file():
-        lines = texts.read_text(encoding="utf8").splitlines()
+        lines = texts.read_text(encoding="utf-8-sig").splitlines()
     else:
         msg.fail("No such file", str(texts), exits=1)
     nlp = spacy.util.load_model(model)

@@ -71,7 +71,7 @@ def _row(path: Path, line: int, content: str, expected: int) -> _Row:
 def _literal(path: Path, line: int, column: str) -> List[Any]:
     try:
         value = ast.literal_eval(column.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError):
         value = None
     if not isinstance(value, list):
         fail(path, line, f"expected a list, found {column!r}")

@@ -54,7 +54,7 @@ def to_doc(record: Record, vocab: Vocab, spans_key: str) -> Doc:
     else:
         words, spaces = spacy.util.get_words_and_spaces(record.words, record.text)
         doc = Doc(vocab, words=words, spaces=spaces)
-    spans = [Span(doc, start, end, label=label) for start, end, label in record.entities]
+    spans = _spans(record, doc)
     doc.set_ents(spacy.util.filter_spans(spans))
     if len(doc.ents) < len(set(record.entities)):
         doc.spans[spans_key] = spans
@@ -65,6 +65,19 @@ def to_doc(record: Record, vocab: Vocab, spans_key: str) -> Doc:
             [StoredRelation(ends[x.head], ends[x.tail], x.label, None) for x in record.relations],
         )
     return doc
+
+
+def _spans(record: Record, doc: Doc) -> List[Span]:
+    if record.text is None:
+        return [Span(doc, start, end, label) for start, end, label in record.entities]
+    # Line breaks and double spaces of the text are tokens of the Doc, whether or not they are words of the record.
+    solid = (token.i for token in doc if not token.is_space)
+    places = [None if word.isspace() else next(solid) for word in record.words]
+    spans = []
+    for start, end, label in record.entities:
+        inside = [x for x in places[start:end] if x is not None]
+        spans.append(Span(doc, inside[0], inside[-1] + 1, label))
+    return spans
 
 
 def to_docs(records: Sequence[Record], vocab: Vocab, spans_key: str = "joint_ner_re") -> List[Doc]:

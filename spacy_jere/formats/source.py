@@ -52,6 +52,8 @@ def read_json_array(path: Path) -> List[Tuple[int, Any]]:
         if position == len(text):
             fail(path, line, "the file ends before the array does (']' is missing)")
         if text[position] == "]":
+            if text[position + 1 :].strip():
+                fail(path, line, "there is more after the end of the array")
             return items
         try:
             item, position = decoder.raw_decode(text, position)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Union
 
+import spacy.util
 from spacy.tokens import Doc
 
 from ..relations import mention, mention_span, stored_relations
@@ -41,16 +42,24 @@ def _record(path: Path, line: int, item: Any) -> Record:
     words = item.get("tokens")
     if not isinstance(words, list) or not words or not all(isinstance(x, str) and x for x in words):
         fail(path, line, "'tokens' must be a list of strings, none of them empty")
-    entities = [_entity(path, line, len(words), x) for x in _list(path, line, item, "entities")]
+    entities = [_entity(path, line, words, x) for x in _list(path, line, item, "entities")]
     relations = None
     if "relations" in item:
         found = _list(path, line, item, "relations")
         relations = [_relation(path, line, len(entities), x) for x in found]
     text = item.get("text")
-    if text is not None and "".join("".join(words).split()) != "".join(str(text).split()):
+    if text is not None and not _is_text_of(words, text):
         fail(path, line, "'text' and 'tokens' say different things")
     meta = {"orig_id": item["orig_id"]} if "orig_id" in item else {}
     return Record(words, entities, relations, text, meta)
+
+
+def _is_text_of(words: List[str], text: Any) -> bool:
+    try:
+        spacy.util.get_words_and_spaces(words, text)
+    except (AttributeError, ValueError):
+        return False
+    return True
 
 
 def _list(path: Path, line: int, item: Dict[str, Any], key: str) -> List[Any]:
@@ -60,15 +69,19 @@ def _list(path: Path, line: int, item: Dict[str, Any], key: str) -> List[Any]:
     return values
 
 
-def _entity(path: Path, line: int, n_words: int, item: Any) -> RecordEntity:
+def _entity(path: Path, line: int, words: List[str], item: Any) -> RecordEntity:
     try:
         start, end, label = item["start"], item["end"], item["type"]
         assert isinstance(start, int) and isinstance(end, int) and isinstance(label, str) and label
     except (TypeError, KeyError, AssertionError):
         fail(path, line, f"an entity needs 'type', 'start' and 'end', found {item!r}")
-    if not 0 <= start < end <= n_words:
-        reason = f"entity '{label}' has tokens {start}:{end}, but the sentence has {n_words} tokens"
+    if not 0 <= start < end <= len(words):
+        reason = (
+            f"entity '{label}' has tokens {start}:{end}, but the sentence has {len(words)} tokens"
+        )
         fail(path, line, reason)
+    if "".join(words[start:end]).isspace():
+        fail(path, line, f"entity '{label}' has tokens {start}:{end}, which are white space")
     return RecordEntity(start, end, label)
 
 

@@ -230,13 +230,15 @@ def _forward(
     sizes = [len(x) for x in vectors]
 
     def backprop(d_losses: Floats1d) -> List[Doc]:
+        # The loss of a task that has nothing to learn from in this batch is a constant.
+        learned = [(x, d) for x, d in zip(losses.values(), d_losses) if x.requires_grad]
+        if not learned:
+            return backprop_vectors([model.ops.alloc2f(*x.shape) for x in vectors])
         gradients = [
-            torch.as_tensor(float(d), dtype=loss.dtype, device=device)
-            for d, loss in zip(d_losses, losses.values())
+            torch.as_tensor(float(d), dtype=loss.dtype, device=device) for loss, d in learned
         ]
-        d_inputs = backprop_torch(
-            ArgsKwargs(args=(list(losses.values()),), kwargs={"grad_tensors": gradients})
-        )
+        tensors = [loss for loss, _ in learned]
+        d_inputs = backprop_torch(ArgsKwargs(args=(tensors,), kwargs={"grad_tensors": gradients}))
         d_flat = cast(Floats2d, torch2xp(d_inputs.args[0]))
         return backprop_vectors(model.ops.unflatten(d_flat, model.ops.asarray1i(sizes)))
 

@@ -21,12 +21,15 @@ from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_j
 from .layers.birnn import BiRNNStack, Cell, Packing, make_packing
 from .layers.crf import BioCRF, n_bio_tags
 from .layers.pair_scores import DistMult, ordered_pairs, related_pairs
+from .layers.span_pooling import range_maximum
 from .shim import Dropout
 
 Activation = Literal["tanh", "relu", "gelu"]
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
 # Pairs scored at once: bounds the memory that a long window with hundreds of entities takes.
 _PAIRS_AT_ONCE = 1 << 15
+_DISTANCES = 7
+_DISTANCE_WIDTH = 16
 
 
 def build_task_specific_birnn_v1(
@@ -40,6 +43,8 @@ def build_task_specific_birnn_v1(
     ner_activation: Activation = "tanh",
     re_hidden: int = 128,
     label_width: int = 25,
+    pair_context: Optional[int] = None,
+    token_dropout: Optional[float] = 0.0,
     birnn_dropout: Optional[float] = 0.35,
     pair_dropout: Optional[float] = 0.5,
     re_loss_weight: float = 5.0,
@@ -54,8 +59,12 @@ def build_task_specific_birnn_v1(
     ner_hidden, ner_activation: FFNN(e1): its units and "tanh", "relu" or "gelu".
     re_hidden (int): Units of FFNN(r1).
     label_width (int): Width of an entity label's embedding.
-    birnn_dropout, pair_dropout (Optional[float]): Rates before each BiRNN layer and before relation scoring;
-        null follows the dropout of [training].
+    pair_context (Optional[int]): Units of a layer over the text between two entities and their distance, which
+        joins the scores of a pair (not in the paper). null leaves it out.
+    token_dropout (Optional[float]): Rate at which whole tokens are hidden in training (not in the paper), so that
+        the words around an entity count, not only its own.
+    birnn_dropout, pair_dropout (Optional[float]): Rates before each BiRNN layer and before relation scoring. null
+        follows the dropout of [training], for all three.
     re_loss_weight (float): λ in L = L_NER + λ L_RE.
     RAISES (ValueError): A setting out of its range.
     """
@@ -76,6 +85,8 @@ def build_task_specific_birnn_v1(
         "ner_activation": ner_activation,
         "re_hidden": re_hidden,
         "label_width": label_width,
+        "pair_context": pair_context,
+        "token_dropout": token_dropout,
         "birnn_dropout": birnn_dropout,
         "pair_dropout": pair_dropout,
         "re_loss_weight": re_loss_weight,
@@ -84,7 +95,7 @@ def build_task_specific_birnn_v1(
         _require(settings, name, "1 or more", lambda value: value >= 1)
     for name in ("ner_layers", "re_layers", "re_loss_weight"):
         _require(settings, name, "0 or more", lambda value: value >= 0)
-    for name in ("birnn_dropout", "pair_dropout"):
+    for name in ("token_dropout", "birnn_dropout", "pair_dropout"):
         _require(settings, name, "null or from 0 to below 1", lambda x: x is None or 0 <= x < 1)
     return build_joint_model(tok2vec, TaskSpecificBiRNN, settings)
 
@@ -114,11 +125,14 @@ class TaskSpecificBiRNN(JointHead):
         ner_activation: Activation,
         re_hidden: int,
         label_width: int,
+        pair_context: Optional[int],
+        token_dropout: Optional[float],
         birnn_dropout: Optional[float],
         pair_dropout: Optional[float],
         re_loss_weight: float,
     ):
         super().__init__()
+        self.token_dropout = Dropout(token_dropout)
         self.shared = BiRNNStack(width, hidden, shared_layers, cell, birnn_dropout)
         self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
         self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
@@ -135,17 +149,20 @@ class TaskSpecificBiRNN(JointHead):
         self.pair_dropout = Dropout(pair_dropout)
         self.r1 = nn.Sequential(nn.Linear(entity_width, re_hidden), nn.ReLU())
         self.distmult = DistMult(entity_width, n_relation_labels)
-        self.r2 = nn.Linear(2 * re_hidden + 1 + n_relation_labels, n_relation_labels)
+        self.context = PairContext(self.re.width, re_hidden, pair_context) if pair_context else None
+        scored = 2 * re_hidden + 1 + n_relation_labels + (pair_context or 0)
+        self.r2 = nn.Linear(scored, n_relation_labels)
         self.n_relation_labels = n_relation_labels
         self.re_loss_weight = re_loss_weight
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
         packing = make_packing(lengths)
-        shared = self.shared(vectors[packing.order], packing.batch_sizes)
+        vectors = vectors * self.token_dropout(vectors.new_ones(len(vectors), 1))
+        shared = self.shared(vectors[packing.order], packing)
         emissions = self._emissions(shared, packing)
         losses = {"ner": self._ner_loss(emissions, lengths, targets)}
         if self.n_relation_labels:
-            h_r = self.re(shared, packing.batch_sizes)[packing.inverse]
+            h_r = self.re(shared, packing)[packing.inverse]
             losses["re"] = self.re_loss_weight * self._re_loss(h_r, targets)
         return losses
 
@@ -153,7 +170,7 @@ class TaskSpecificBiRNN(JointHead):
         self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
     ) -> Candidates:
         packing = make_packing(lengths)
-        shared = self.shared(vectors[packing.order], packing.batch_sizes)
+        shared = self.shared(vectors[packing.order], packing)
         if given is None:
             emissions = self._emissions(shared, packing)
             entities, scores = self._find_entities(emissions, lengths)
@@ -161,16 +178,15 @@ class TaskSpecificBiRNN(JointHead):
             entities, scores = given, vectors.new_ones(len(given.label))
         heads, tails = ordered_pairs(entities.window)
         if self.n_relation_labels and len(heads):
-            h_r = self.re(shared, packing.batch_sizes)[packing.inverse]
-            g = self._entity_vectors(h_r, entities)
-            logits = self._relation_logits(g, heads, tails)
+            h_r = self.re(shared, packing)[packing.inverse]
+            logits = self._relation_logits(h_r, entities, heads, tails)
         else:
             logits = vectors.new_zeros(len(heads), self.n_relation_labels)
         return Candidates(entities, scores, heads, tails, torch.sigmoid(logits))
 
     def _emissions(self, shared: Tensor, packing: Packing) -> Tensor:
         """RETURNS: [n_tokens, n_tags], in flat order."""
-        return self.emissions(self.ner(shared, packing.batch_sizes))[packing.inverse]
+        return self.emissions(self.ner(shared, packing))[packing.inverse]
 
     def _ner_loss(self, emissions: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
         """Negative log-likelihood of the gold tags, mean over windows."""
@@ -185,21 +201,26 @@ class TaskSpecificBiRNN(JointHead):
         entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
         return entities, spans.probability
 
-    def _entity_vectors(self, h_r: Tensor, entities: Entities) -> Tensor:
-        """g_i = h^r of the last token ∘ label embedding. RETURNS: [n_entities, entity_width]."""
-        return torch.cat([h_r[entities.end - 1], self.label_embedding(entities.label)], 1)
-
-    def _relation_logits(self, g: Tensor, heads: Tensor, tails: Tensor) -> Tensor:
-        """RETURNS: [n_pairs, n_relation_labels]."""
+    def _relation_logits(
+        self, h_r: Tensor, entities: Entities, heads: Tensor, tails: Tensor
+    ) -> Tensor:
+        """h_r: [n_tokens, re_width]. RETURNS: [n_pairs, n_relation_labels]."""
+        # g_i = h^r of the last token ∘ label embedding, [n_entities, entity_width]
+        g = torch.cat([h_r[entities.end - 1], self.label_embedding(entities.label)], 1)
         g = self.pair_dropout(g)
         f = self.r1(g)
         chunks = zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
-        return torch.cat([self._pair_logits(g, f, i, j) for i, j in chunks])
+        return torch.cat([self._pair_logits(h_r, entities, g, f, i, j) for i, j in chunks])
 
-    def _pair_logits(self, g: Tensor, f: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        """FFNN(r2)(f_i ∘ f_j ∘ cos(f_i, f_j) ∘ DistMult_1..R(g_i, g_j))."""
+    def _pair_logits(
+        self, h_r: Tensor, entities: Entities, g: Tensor, f: Tensor, i: Tensor, j: Tensor
+    ) -> Tensor:
+        """FFNN(r2)(f_i ∘ f_j ∘ cos(f_i, f_j) ∘ DistMult_1..R(g_i, g_j)), with the context of the pair if asked for."""
         cosine = F.cosine_similarity(f[i], f[j]).unsqueeze(1)
-        return self.r2(torch.cat([f[i], f[j], cosine, self.distmult(g[i], g[j])], 1))
+        parts = [f[i], f[j], cosine, self.distmult(g[i], g[j])]
+        if self.context is not None:
+            parts.append(self.context(h_r, entities, f, i, j))
+        return self.r2(torch.cat(parts, 1))
 
     def _re_loss(self, h_r: Tensor, targets: Targets) -> Tensor:
         """Binary cross-entropy over the labels of every ordered pair of gold entities, mean over pairs."""
@@ -208,9 +229,39 @@ class TaskSpecificBiRNN(JointHead):
         heads, tails = heads[known], tails[known]
         if not len(heads):
             return h_r.new_zeros(())
-        logits = self._relation_logits(self._entity_vectors(h_r, targets.entities), heads, tails)
+        logits = self._relation_logits(h_r, targets.entities, heads, tails)
         truth = related_pairs(heads, tails, targets.relations, self.n_relation_labels)
         return F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype))
+
+
+class PairContext(nn.Module):
+    """What stands between two entities and how far apart they are, together with the entities.
+
+    width (int): Width of the token vectors.
+    entity_width (int): Width of the entity vectors.
+    hidden (int): Units of the output.
+    """
+
+    def __init__(self, width: int, entity_width: int, hidden: int):
+        super().__init__()
+        self.distance = nn.Embedding(2 * _DISTANCES, _DISTANCE_WIDTH)
+        self.layer = nn.Sequential(
+            nn.Linear(width + 2 * entity_width + _DISTANCE_WIDTH, hidden), nn.ReLU()
+        )
+
+    def forward(
+        self, vectors: Tensor, entities: Entities, f: Tensor, i: Tensor, j: Tensor
+    ) -> Tensor:
+        """f: [n_entities, entity_width]; i, j: [n_pairs]. RETURNS: [n_pairs, hidden]."""
+        start = torch.minimum(entities.end[i], entities.end[j])
+        end = torch.maximum(entities.start[i], entities.start[j])
+        between = range_maximum(vectors, start, end)
+        # 0, 1, 2-3, 4-7, … tokens apart, for each reading order
+        apart = (end - start).clamp(min=0) + 1
+        bucket = torch.log2(apart.to(vectors.dtype)).long().clamp(max=_DISTANCES - 1)
+        backwards = (entities.start[i] > entities.start[j]).long()
+        distance = self.distance(bucket + _DISTANCES * backwards)
+        return self.layer(torch.cat([between, f[i], f[j], distance], 1))
 
 
 def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:

@@ -17,11 +17,13 @@ class Packing(NamedTuple):
 
     order: for each packed row the flat token it holds. Shape [n_tokens].
     inverse: for each flat token its packed row. Shape [n_tokens].
+    window: for each packed row its window, the longest being 0. Shape [n_tokens].
     batch_sizes: how many windows are still running at each time step. Shape [n_steps], on the CPU.
     """
 
     order: Tensor
     inverse: Tensor
+    window: Tensor
     batch_sizes: Tensor
 
 
@@ -38,11 +40,13 @@ def make_packing(lengths: Tensor) -> Packing:
     order = (starts[by_length].unsqueeze(0) + steps.unsqueeze(1))[running]
     inverse = torch.empty_like(order)
     inverse[order] = torch.arange(len(order), device=order.device)
-    return Packing(order, inverse, running.sum(1).cpu())
+    return Packing(order, inverse, running.nonzero()[:, 1], running.sum(1).cpu())
 
 
 class BiRNNStack(nn.Module):
     """Bidirectional recurrent layers, dropout before each; without layers the identity.
+
+    Dropout hides the same features at all steps of a window (Gal and Ghahramani 2016, arXiv 1512.05287).
 
     width (int): Width of the input vectors.
     hidden (int): Units of each direction.
@@ -60,9 +64,16 @@ class BiRNNStack(nn.Module):
         self.dropout = Dropout(dropout)
         self.width = widths[-1]
 
-    def forward(self, packed: Tensor, batch_sizes: Tensor) -> Tensor:
+    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
         """packed: [n_tokens, width], rows in packed order. RETURNS: [n_tokens, self.width]."""
         for layer in self.layers:
-            sequence = PackedSequence(self.dropout(packed), batch_sizes)
+            sequence = PackedSequence(self._drop(packed, packing), packing.batch_sizes)
             packed = layer(sequence)[0].data
         return packed
+
+    def _drop(self, packed: Tensor, packing: Packing) -> Tensor:
+        if not self.training or not self.dropout.p:
+            return packed
+        n_windows = int(packing.batch_sizes[0])
+        kept = self.dropout(packed.new_ones(n_windows, packed.shape[1]))
+        return packed * kept[packing.window]

@@ -25,7 +25,7 @@ class CharacterBiRNN(nn.Module):
         """characters: rows of the table, word after word, [n_characters]; lengths: characters of each word,
         [n_words], all positive. RETURNS: [n_words, 2 * hidden]."""
         packing = make_packing(lengths)
-        states = self.birnn(self.embedding(characters[packing.order]), packing.batch_sizes)
+        states = self.birnn(self.embedding(characters[packing.order]), packing)
         states = states[packing.inverse]
         last = torch.cumsum(lengths, 0) - 1
         first = last + 1 - lengths

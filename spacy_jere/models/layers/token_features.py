@@ -84,11 +84,10 @@ def _static_forward(
     model: TokenVectors, docs: List[Doc], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[Any], List[Doc]]]:
     width = model.get_dim("nO")
-    vectors = [_lookup(doc, model.ops) for doc in docs]
-    for array in vectors:
-        if array.shape[1] != width:
-            raise ValueError(Errors.E402.format(found=array.shape[1], expected=width))
-    return vectors, _no_gradient
+    for doc in docs:
+        if doc.vocab.vectors_length != width:
+            raise ValueError(Errors.E402.format(found=doc.vocab.vectors_length, expected=width))
+    return [_lookup(doc, model.ops) for doc in docs], _no_gradient
 
 
 def _lookup(doc: Doc, ops: Any) -> Floats2d:

@@ -7,7 +7,7 @@ average (Peters et al. 2018, arXiv 1802.05365, equation 1).
 from typing import Any, Callable, List, Optional, Tuple, cast
 
 from spacy.tokens import Doc
-from thinc.api import Model, chain, noop
+from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ...errors import Errors
@@ -29,13 +29,31 @@ def build_transformer_listener_v1(
     upstream (str): Name of the transformer component; "*" for any.
     """
     # Optional dependency: only pipelines with a transformer need it.
-    from spacy_transformers.layers import TransformerListener, trfs2arrays
+    from spacy_transformers.layers import TransformerListener
 
     listener = TransformerListener(upstream_name=upstream)
-    mixing = noop() if layers is None else _layer_mixing(layers)
-    model: Model = chain(listener, mixing, trfs2arrays(pooling, grad_factor))
+    # The nodes are those of spacy-transformers' listener, so that what replace_listeners leaves can be loaded.
+    pooled: Model = Model(
+        "trfs2arrays", _pooled_forward, layers=[pooling], attrs={"grad_factor": grad_factor}
+    )
+    model: Model = (
+        chain(listener, pooled)
+        if layers is None
+        else chain(listener, _layer_mixing(layers), pooled)
+    )
     model.set_ref("listener", listener)
     return cast(Model[List[Doc], List[Floats2d]], model)
+
+
+def _pooled_forward(
+    model: Model, inputs: List[Any], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Any]]]:
+    """trfs2arrays, and Docs without tokens get vectors of the same width as others."""
+    from spacy_transformers.layers.trfs2arrays import forward
+
+    vectors, backprop = forward(model, inputs, is_train)
+    width = max((x.shape[1] for x in vectors), default=0)
+    return [x if len(x) else model.ops.alloc2f(0, width) for x in vectors], backprop
 
 
 def _layer_mixing(layers: List[int]) -> Model[List[Any], List[Any]]:

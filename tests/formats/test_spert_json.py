@@ -1,0 +1,218 @@
+import json
+
+import pytest
+import spacy
+import srsly
+from spacy.tokens import Doc, Span
+
+from spacy_jere.formats import (
+    Record,
+    RecordEntity,
+    RecordRelation,
+    SourceError,
+    read_records,
+    to_docs,
+)
+from spacy_jere.formats.spert_json import read, sniff, write
+
+FILE = """[
+{"tokens": ["Ada", "lives", "in", "New", "Oslo", "."],
+ "entities": [{"type": "PER", "start": 0, "end": 1}, {"type": "LOC", "start": 3, "end": 5}],
+ "relations": [{"type": "LIVES_IN", "head": 0, "tail": 1}],
+ "text": "Ada lives in New Oslo.", "orig_id": "a-1", "further": null},
+{"tokens": ["Bo", "\u2028", "sleeps"], "entities": [{"type": "PER", "start": 0, "end": 1}], "relations": []},
+{"tokens": ["עדה", "🏠"], "entities": []}
+]
+"""
+RECORDS = [
+    Record(
+        ["Ada", "lives", "in", "New", "Oslo", "."],
+        [RecordEntity(0, 1, "PER"), RecordEntity(3, 5, "LOC")],
+        [RecordRelation(0, 1, "LIVES_IN")],
+        "Ada lives in New Oslo.",
+        {"orig_id": "a-1"},
+    ),
+    Record(["Bo", "\u2028", "sleeps"], [RecordEntity(0, 1, "PER")], []),
+    Record(["עדה", "🏠"], [], None),
+]
+GOOD = '{"tokens": ["Ada", "met", "Bo"], "entities": [{"type": "PER", "start": 0, "end": 1}]}'
+
+
+@pytest.fixture(scope="module")
+def vocab():
+    return spacy.blank("en").vocab
+
+
+@pytest.fixture
+def save(tmp_path):
+    def _save(content, name="data.json"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf8"))
+        return path
+
+    return _save
+
+
+def as_json(doc):
+    return srsly.json_loads(srsly.json_dumps(doc.to_json(underscore=["relations"])))
+
+
+def item(**changes):
+    return json.dumps({"tokens": ["Ada", "met", "Bo"], "entities": [], "relations": [], **changes})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: "\ufeff" + text,
+        lambda text: "\n  " + text.replace("\n", ""),
+        lambda text: text.encode("utf8"),
+    ],
+    ids=["as-is", "windows", "old-mac", "bom", "one-line", "bytes"],
+)
+def test_read(save, change):
+    path = save(change(FILE))
+    assert sniff(path)
+    assert read(path) == read(str(path)) == RECORDS
+
+
+@pytest.mark.parametrize(
+    "text, line, reason",
+    [
+        ("{}", 1, "expected '\\['"),
+        ("", 1, "expected '\\['"),
+        ("[\n", 2, "']' is missing"),
+        (f"[\n{GOOD},\n", 3, "']' is missing"),
+        (f"[\n{GOOD},\n\n{GOOD[:-20]}", 4, "broken JSON in item 2"),
+        (f"[\n{GOOD},\n{{'tokens': 1}}]", 3, "broken JSON in item 2"),
+        ('[\n{"tokens":\n\n ["Ada" "met"]}]', 4, "broken JSON in item 1"),
+        (f"[\n{GOOD}\n]\n[\n{GOOD}\n]", 3, "more after the end"),
+        (f"[\n{GOOD},\n7]", 3, "expected an object"),
+        (f"[\n{GOOD},\n\n[]]", 4, "expected an object"),
+    ],
+)
+def test_broken_json_is_named_with_its_line(save, text, line, reason):
+    path = save(text)
+    with pytest.raises(SourceError, match=rf"E301.*data\.json, line {line}: .*{reason}"):
+        read(path)
+
+
+PER = {"type": "PER", "start": 0, "end": 1}
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"tokens": []}, "'tokens'"),
+        ({"tokens": None}, "'tokens'"),
+        ({"tokens": "Ada met Bo"}, "'tokens'"),
+        ({"tokens": ["Ada", ""]}, "'tokens'"),
+        ({"tokens": ["Ada", 3]}, "'tokens'"),
+        ({"entities": None}, "'entities' must be a list"),
+        ({"entities": {}}, "'entities' must be a list"),
+        ({"relations": None}, "'relations' must be a list"),
+        ({"entities": [["PER", 0, 1]]}, "an entity needs"),
+        ({"entities": [{"type": "PER", "start": 0}]}, "an entity needs"),
+        ({"entities": [{**PER, "type": ""}]}, "an entity needs"),
+        ({"entities": [{**PER, "end": "1"}]}, "an entity needs"),
+        ({"entities": [PER, {**PER, "end": 4}]}, "'PER' has tokens 0:4, but the sentence has 3"),
+        ({"entities": [{**PER, "start": 1}]}, "'PER' has tokens 1:1"),
+        ({"entities": [{**PER, "start": -1}]}, "'PER' has tokens -1:1"),
+        ({"tokens": ["\n", "Bo"], "entities": [PER]}, "'PER' has tokens 0:1, which are white space"),
+        ({"relations": [{"head": 0, "tail": 1}]}, "a relation needs"),
+        ({"relations": [[0, 1, "MET"]]}, "a relation needs"),
+        ({"entities": [PER], "relations": [{"type": "MET", "head": 0, "tail": 1}]}, "'MET' names entity 1, but there are 1"),
+        ({"entities": [PER], "relations": [{"type": "MET", "head": -1, "tail": 0}]}, "'MET' names entity -1"),
+        ({"text": "Ada met Cy"}, "'text' and 'tokens'"),
+        ({"text": ""}, "'text' and 'tokens'"),
+        ({"text": 7, "tokens": ["7"]}, "'text' and 'tokens'"),
+        ({"text": "New  York", "tokens": ["New York"]}, "'text' and 'tokens'"),
+    ],
+)  # fmt: skip
+def test_faults_are_named_with_their_line(save, changes, reason):
+    path = save(f"[\n{GOOD},\n{item(**changes)}\n]")
+    with pytest.raises(SourceError, match=rf"E301.*data\.json, line 3: .*{reason}"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "text, sniffed", [(FILE, True), ('{"tokens": []}', False), ('["Ada"]', False), ("", False)]
+)
+def test_sniff(save, text, sniffed):
+    assert sniff(save(text)) is sniffed
+
+
+def test_write_then_read_gives_the_same_records(vocab, tmp_path):
+    path = tmp_path / "out.json"
+    write(to_docs(RECORDS, vocab), path)
+    for read_again, record in zip(read_records(path), RECORDS, strict=True):
+        record = Record(
+            record.words, record.entities, record.relations, record.text
+        )  # without meta
+        assert read_again == record
+    assert "עדה" in path.read_text(encoding="utf8")
+
+
+def test_write_then_read_gives_the_same_docs(vocab, tmp_path):
+    docs = to_docs(RECORDS, vocab)
+    write(docs, tmp_path / "out.json")
+    again = to_docs(read(tmp_path / "out.json"), vocab)
+    for doc, other in zip(docs, again, strict=True):
+        assert as_json(other) == as_json(doc)
+        assert other.has_unknown_spaces is doc.has_unknown_spaces
+
+
+@pytest.mark.parametrize(
+    "text", ["Ada  met\n\nBo", " Ada met Bo\n", "Ada met Bo", "Ada met\u00a0Bo"]
+)
+def test_text_keeps_its_white_space(vocab, tmp_path, text):
+    nlp = spacy.blank("en")
+    doc = nlp.make_doc(text)
+    spans = [doc.char_span(text.index(x), text.index(x) + len(x), "PER") for x in ("Ada", "Bo")]
+    doc.set_ents(spans)
+    doc._.relations = [(*spans, "MET")]
+    write([doc], tmp_path / "out.json")
+    (again,) = to_docs(read(tmp_path / "out.json"), vocab)
+    assert as_json(again) == as_json(doc)
+
+
+@pytest.mark.parametrize("text", ["Ada  met\n\nBo", " Ada met Bo\n", "AdametBo", "\tAda met Bo"])
+def test_offsets_mean_the_tokens_whatever_white_space_the_text_has(vocab, text):
+    entities = [RecordEntity(0, 1, "PER"), RecordEntity(1, 3, "X"), RecordEntity(2, 3, "PER")]
+    record = Record(["Ada", "met", "Bo"], entities, [RecordRelation(0, 2, "MET")], text)
+    (doc,) = to_docs([record], vocab)
+    assert doc.text == text
+    solid = [[x.text for x in span if not x.is_space] for span in doc.spans["joint_ner_re"]]
+    assert solid == [["Ada"], ["met", "Bo"], ["Bo"]]
+    assert [(x.head.text, x.tail.text) for x in doc._.relations] == [("Ada", "Bo")]
+
+
+def test_overlapping_entities_are_kept(vocab, tmp_path):
+    entities = [RecordEntity(0, 3, "ORG"), RecordEntity(2, 3, "LOC"), RecordEntity(4, 5, "PER")]
+    relations = [RecordRelation(0, 1, "IN"), RecordRelation(2, 0, "OF")]
+    (doc,) = to_docs([Record(["Bank", "of", "Rome", "employs", "Bo"], entities, relations)], vocab)
+    assert [(x.text, x.label_) for x in doc.ents] == [("Bank of Rome", "ORG"), ("Bo", "PER")]
+    assert [(x.start, x.end, x.label_) for x in doc.spans["joint_ner_re"]] == entities
+    write([doc], tmp_path / "out.json")
+    (again,) = read(tmp_path / "out.json")
+    assert (again.entities, again.relations) == (entities, relations)
+
+
+def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, tmp_path):
+    doc = Doc(vocab, words=["Ada", "met", "Bo"])
+    doc.ents = [Span(doc, 0, 1, "PER")]
+    doc._.relations = [(Span(doc, 2, 3, "PER"), doc.ents[0], "MET")]
+    write([doc], tmp_path / "out.json")
+    (record,) = read(tmp_path / "out.json")
+    assert record.entities == [(0, 1, "PER"), (2, 3, "PER")]
+    assert record.relations == [(1, 0, "MET")]
+
+
+@pytest.mark.parametrize("relations", [None, []])
+def test_docs_keep_not_annotated_apart_from_empty(vocab, relations):
+    (doc,) = to_docs([Record(["Ada"], [], relations)], vocab)
+    assert doc._.relations == (None if relations is None else ())
+    assert doc.has_annotation("ENT_IOB") and doc.has_unknown_spaces

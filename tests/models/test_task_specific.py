@@ -1,0 +1,255 @@
+"""Crone's model: its formulas written out, windows together and alone, its settings."""
+
+from itertools import permutations
+
+import numpy
+import pytest
+import torch
+from thinc.api import Model
+
+from spacy_jere.models import joint, task_specific
+from spacy_jere.models.joint import Entities, Targets
+from spacy_jere.models.task_specific import (
+    TaskSpecificBiRNN,
+    allowed_tags,
+    build_task_specific_birnn_v1,
+    pad_steps,
+)
+
+SETTINGS = {
+    "width": 5,
+    "n_entity_labels": 2,
+    "n_relation_labels": 3,
+    "cell": "gru",
+    "hidden": 4,
+    "shared_layers": 1,
+    "ner_layers": 1,
+    "re_layers": 1,
+    "ner_hidden": 6,
+    "ner_activation": "tanh",
+    "re_hidden": 7,
+    "label_width": 3,
+    "token_dropout": 0.0,
+    "token_dropout": 0.0,
+    "birnn_dropout": 0.0,
+    "pair_dropout": 0.0,
+    "re_loss_weight": 2.5,
+}
+LENGTHS = [4, 1, 6]
+# Window, start, end (through all windows), label
+ENTITIES = [(0, 0, 2, 1), (0, 3, 4, 0), (2, 5, 6, 0), (2, 7, 10, 1), (2, 10, 11, 0)]
+RELATIONS = [(0, 1, 2), (2, 4, 0), (4, 2, 1), (4, 2, 2)]
+PAIRS = [(i, j) for i, j in permutations(range(5), 2) if ENTITIES[i][0] == ENTITIES[j][0]]
+
+
+def make_head(**changes):
+    torch.manual_seed(0)
+    return TaskSpecificBiRNN(**{**SETTINGS, **changes}).double()
+
+
+def entities(rows=ENTITIES):
+    return Entities(*torch.tensor(rows, dtype=torch.long).reshape(-1, 4).T)
+
+
+def targets(known=True, relations_known=(True, True, True), rows=ENTITIES, relations=RELATIONS):
+    flat = torch.ones(len(rows), dtype=torch.bool)
+    tokens = torch.full((sum(LENGTHS),), known)
+    relations = torch.tensor(relations, dtype=torch.long).reshape(-1, 3)
+    return Targets(entities(rows), flat, tokens, relations, torch.tensor(relations_known))
+
+
+def inputs():
+    torch.manual_seed(1)
+    return torch.randn(sum(LENGTHS), 5).double(), torch.tensor(LENGTHS)
+
+
+def h_of(head, stack):
+    """The output of the shared stack and one more, each window on its own."""
+    parts = []
+    for window in inputs()[0].split(LENGTHS):
+        for layer in (*head.shared.layers, *getattr(head, stack).layers):
+            window = layer(window)[0]
+        parts.append(window)
+    return torch.cat(parts)
+
+
+def pair_logits(head):
+    """Section 3.3, one pair at a time."""
+    h = h_of(head, "re")
+    weight, bias = head.r1[0].weight, head.r1[0].bias
+    g = [torch.cat([h[end - 1], head.label_embedding.weight[x]]) for _, _, end, x in ENTITIES]
+    rows = []
+    for i, j in PAIRS:
+        f_i, f_j = (torch.relu(weight @ g[x] + bias) for x in (i, j))
+        cosine = (f_i @ f_j / (f_i.norm() * f_j.norm())).reshape(1)
+        distmult = torch.stack([(g[i] * w * g[j]).sum() for w in head.distmult.weight])
+        rows.append(head.r2.weight @ torch.cat([f_i, f_j, cosine, distmult]) + head.r2.bias)
+    return torch.stack(rows)
+
+
+def test_relation_scores_equal_the_formula():
+    head = make_head()
+    with torch.no_grad():
+        candidates = head.candidates(*inputs(), given=entities())
+        expected = torch.sigmoid(pair_logits(head))
+    assert list(zip(candidates.heads.tolist(), candidates.tails.tolist())) == PAIRS
+    assert torch.allclose(candidates.relation_scores, expected, atol=1e-9)
+    assert candidates.entity_scores.tolist() == [1.0] * len(ENTITIES)
+
+
+def bce(logits, truth):
+    p = torch.sigmoid(logits)
+    return -torch.where(truth, p.log(), (1 - p).log()).mean()
+
+
+@pytest.mark.parametrize(
+    "relations_known, windows", [((1, 1, 1), (0, 2)), ((1, 1, 0), (0,)), ((0, 0, 1), (2,))]
+)
+def test_relation_loss_is_over_the_pairs_of_annotated_windows(relations_known, windows):
+    head = make_head()
+    truth = torch.tensor([[(i, j, label) in RELATIONS for label in range(3)] for i, j in PAIRS])
+    counted = torch.tensor([ENTITIES[i][0] in windows for i, _ in PAIRS])
+    known = tuple(bool(x) for x in relations_known)
+    losses = head.losses(*inputs(), targets(relations_known=known))
+    expected = 2.5 * bce(pair_logits(head)[counted], truth[counted])
+    assert losses["re"].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"relations_known": (False, False, False)},
+        {"rows": [(0, 0, 1, 0), (2, 5, 6, 0)], "relations": []},
+        {"rows": [], "relations": []},
+    ],
+)
+def test_nothing_to_learn_about_relations(changes):
+    assert make_head().losses(*inputs(), targets(**changes))["re"].item() == 0
+
+
+def test_entity_loss_is_the_mean_over_windows():
+    head = make_head()
+    emissions = head.emissions(h_of(head, "ner")).split(LENGTHS)
+    tags = torch.tensor([3, 4, 0, 1, 0, 1, 0, 3, 4, 4, 1]).split(LENGTHS)
+    masks = [torch.ones(n, 1, dtype=torch.bool) for n in LENGTHS]
+    windows = zip(emissions, tags, masks)
+    each = [-head.crf(x.unsqueeze(1), y.unsqueeze(1), mask) for x, y, mask in windows]
+    loss = head.losses(*inputs(), targets())["ner"]
+    assert loss.item() == pytest.approx((sum(each) / len(each)).item(), rel=1e-6)
+
+
+def test_tokens_without_annotation_teach_nothing():
+    head = make_head()
+    losses = head.losses(*inputs(), targets(known=False, rows=[], relations=[]))
+    losses["ner"].backward()
+    assert losses["ner"].item() == pytest.approx(0, abs=1e-9)
+    assert all(x.grad.abs().max() < 1e-9 for x in head.crf.parameters())
+
+
+def test_without_relation_labels():
+    head = make_head(n_relation_labels=0)
+    assert list(head.losses(*inputs(), targets(relations=[]))) == ["ner"]
+    candidates = head.candidates(*inputs(), given=entities())
+    assert candidates.relation_scores.shape == (len(PAIRS), 0)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, len(PAIRS), 100])
+def test_pairs_in_chunks(monkeypatch, at_once):
+    head = make_head()
+    whole = head.candidates(*inputs(), given=entities()).relation_scores
+    calls = []
+    plain = head._pair_logits
+    monkeypatch.setattr(task_specific, "_PAIRS_AT_ONCE", at_once)
+    monkeypatch.setattr(head, "_pair_logits", lambda *x: calls.append(1) or plain(*x))
+    assert torch.allclose(head.candidates(*inputs(), given=entities()).relation_scores, whole)
+    assert len(calls) == -(-len(PAIRS) // at_once)
+
+
+@pytest.mark.parametrize("cell, activation", [("lstm", "relu"), ("gru", "gelu")])
+@pytest.mark.parametrize("layers", [{"ner_layers": 0, "re_layers": 0}, {"shared_layers": 2}])
+def test_other_settings(cell, activation, layers):
+    head = make_head(cell=cell, ner_activation=activation, **layers)
+    losses = head.losses(*inputs(), targets())
+    sum(losses.values()).backward()
+    assert all(x.grad is not None and x.grad.isfinite().all() for x in head.parameters())
+    assert len(head.ner.layers) == layers.get("ner_layers", 1)
+
+
+def test_token_dropout_hides_whole_tokens(monkeypatch):
+    head, seen = make_head(token_dropout=0.5), []
+    monkeypatch.setattr(
+        head.shared, "forward", lambda x, sizes: seen.append(x) or inputs()[0][:, :1].repeat(1, 8)
+    )
+    head.losses(*inputs(), targets())
+    hidden = (seen[0] == 0).all(1)
+    assert 0 < hidden.sum() < sum(LENGTHS)
+    assert not (seen[0][~hidden] == 0).any()
+    head.eval().candidates(*inputs(), given=entities())
+    assert not (seen[1] == 0).any()
+
+
+def test_pad_steps():
+    steps, mask = pad_steps(torch.tensor([2, 1, 3]))
+    assert steps.tolist() == [[0, 2, 3], [1, 0, 4], [0, 0, 5]]
+    assert mask.tolist() == [[True, True, True], [True, False, True], [False, False, True]]
+
+
+def test_allowed_tags():
+    known = torch.tensor([True, True, True, False, True, True])
+    flat = torch.tensor([True, False, True])
+    rows = entities([(0, 0, 2, 1), (0, 1, 2, 0), (0, 5, 6, 0)])
+    none = torch.zeros(0, 3, dtype=torch.long)
+    allowed = allowed_tags(Targets(rows, flat, known, none, torch.tensor([True])), 5)
+    tags = [[3], [4], [0], [0, 1, 2, 3, 4], [0], [1]]
+    assert [torch.nonzero(x).flatten().tolist() for x in allowed] == tags
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 4096])
+def test_docs_together_equal_docs_alone(make_nlp, overfit, monkeypatch, at_once):
+    nlp, examples = make_nlp(rel_threshold=0.0)
+    overfit(nlp, examples, steps=20)
+    nlp.add_pipe("sentencizer", first=True)
+    texts = [example.reference.text for example in examples]
+    texts += ["", "Rome", " ".join(texts), "Ada lives in Rome . " * 9]
+    docs = [nlp.get_pipe("sentencizer")(nlp.make_doc(text)) for text in texts]
+    pipe = nlp.get_pipe("joint_ner_re")
+    alone = [pipe.predict([doc])[0] for doc in docs]
+    monkeypatch.setattr(joint, "_TOKENS_AT_ONCE", at_once)
+    n_relations = 0
+    for doc, expected, found in zip(docs, alone, pipe.predict(docs)):
+        for x, y in ((expected.entities, found.entities), (expected.relations, found.relations)):
+            assert [item[:3] for item in x] == [item[:3] for item in y], doc
+            assert numpy.allclose([item[3] for item in x], [item[3] for item in y], atol=1e-5)
+        n_relations += len(found.relations)
+    assert n_relations > 20
+
+
+def tok2vec():
+    return Model("nothing", lambda model, X, is_train: (X, lambda dY: dY), dims={"nO": 5})
+
+
+@pytest.mark.parametrize("setting", ["cell", "ner_activation"])
+def test_unknown_choice(setting):
+    with pytest.raises(ValueError, match=rf"E404.*{setting} = 'best'"):
+        build_task_specific_birnn_v1(tok2vec(), **{setting: "best"})
+
+
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        ("hidden", 0),
+        ("shared_layers", 0),
+        ("ner_hidden", 0),
+        ("re_hidden", -1),
+        ("label_width", 0),
+        ("ner_layers", -1),
+        ("re_layers", -1),
+        ("re_loss_weight", -0.1),
+        ("token_dropout", 1.5),
+        ("birnn_dropout", 1.0),
+        ("pair_dropout", -0.1),
+    ],
+)
+def test_setting_out_of_range(setting, value):
+    with pytest.raises(ValueError, match=f"E405.*{setting} must be .*not {value}"):
+        build_task_specific_birnn_v1(tok2vec(), **{setting: value})

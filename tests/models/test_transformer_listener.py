@@ -1,0 +1,268 @@
+"""Token vectors from a transformer: a tiny random BERT, made in a temporary folder."""
+
+import numpy
+import pytest
+import spacy
+import torch
+from spacy.tokens import DocBin
+from spacy.training import Example
+from thinc.api import Adam, Config, Model, reduce_mean
+
+pytest.importorskip("spacy_transformers")
+
+from spacy_jere.models.layers.transformer_listener import build_transformer_listener_v1
+
+TEXTS = ["Ada lives in New Oslo .", "Rome", "Nothing happens here , or is " * 8]
+POOLING = {"@layers": "reduce_mean.v1"}
+
+
+def listener_config(**settings):
+    name = "spacy-jere.TransformerListener.v1"
+    return {"@architectures": name, "pooling": POOLING, **settings}
+
+
+@pytest.fixture
+def make_trf(transformer_config, model_config, make_examples):
+    """(nlp, examples) with a transformer and the component that listens to it."""
+
+    def _make_trf(listener=None, transformer=transformer_config, features=None, **settings):
+        spacy.util.fix_random_seed(0)
+        nlp = spacy.blank("en")
+        nlp.add_pipe("transformer", config=transformer)
+        tok2vec = listener or listener_config(**settings)
+        if features is not None:
+            name = "spacy-jere.TokenFeatures.v1"
+            tok2vec = {"@architectures": name, "contextual": tok2vec, **features}
+        nlp.add_pipe("joint_ner_re", config={"model": model_config(tok2vec=tok2vec)})
+        examples = make_examples(nlp)
+        nlp.initialize(lambda: examples)
+        return nlp, examples
+
+    return _make_trf
+
+
+def tok2vec_of(nlp):
+    return nlp.get_pipe("joint_ner_re").model.get_ref("tok2vec")
+
+
+def mixing_of(model):
+    return next(node for node in model.walk() if node.name == "layer_mixing")
+
+
+def set_mixing(model, weights, scale):
+    mixing = mixing_of(model)
+    mixing.set_param("W", numpy.asarray(weights, dtype="f"))
+    mixing.set_param("scale", numpy.asarray([scale], dtype="f"))
+
+
+def read(nlp, texts=TEXTS):
+    docs = [nlp.make_doc(text) for text in texts]
+    for doc in docs:
+        nlp.get_pipe("transformer")(doc)
+    return docs
+
+
+def plain_torch(nlp, doc, layers, weights, scale):
+    """γ Σ softmax(w)_k H_k, mean over each token's word pieces. RETURNS: [n_tokens, width]."""
+    data = doc._.trf_data
+    bert = nlp.get_pipe("transformer").model.transformer.eval()
+    output = bert(
+        input_ids=torch.as_tensor(data.wordpieces.input_ids).long(),
+        attention_mask=torch.as_tensor(data.wordpieces.attention_mask),
+        output_hidden_states=True,
+    )
+    states = torch.stack([output.hidden_states[i] for i in layers]).detach()
+    mixed = scale * (torch.softmax(weights, 0).view(-1, 1, 1, 1) * states).sum(0)
+    pieces = mixed.reshape(-1, mixed.shape[-1])
+    ends = numpy.cumsum(data.align.lengths)
+    rows = [data.align.dataXd[end - n : end] for end, n in zip(ends, data.align.lengths)]
+    return torch.stack([pieces[torch.as_tensor(row.reshape(-1)).long()].mean(0) for row in rows])
+
+
+@pytest.mark.parametrize("layers", [[0, 1, 2], [-1], [-1, -3], [1]])
+def test_layer_mixing_and_its_gradient_equal_plain_torch(make_trf, layers):
+    nlp, _ = make_trf(layers=layers)
+    model, docs = tok2vec_of(nlp), read(nlp)
+    weights = torch.linspace(-1, 2, len(layers), requires_grad=True)
+    scale = torch.tensor(1.7, requires_grad=True)
+    set_mixing(model, weights.detach().numpy(), 1.7)
+    expected = [plain_torch(nlp, doc, layers, weights, scale) for doc in docs]
+    assert len(docs[2]._.trf_data.wordpieces.strings) > 1  # strided
+    for x, y in zip(model.predict(docs), expected):
+        assert numpy.allclose(x, y.detach(), atol=1e-5)
+
+    vectors, backprop = model.begin_update(docs)
+    torch.manual_seed(0)
+    d_vectors = [torch.randn(x.shape) for x in expected]
+    torch.autograd.backward(expected, d_vectors)
+    backprop([x.numpy().copy() for x in d_vectors])
+    assert numpy.allclose(mixing_of(model).get_grad("W"), weights.grad, atol=1e-3)
+    assert numpy.allclose(mixing_of(model).get_grad("scale"), scale.grad, atol=1e-3)
+
+
+@pytest.mark.parametrize("layers, share", [([0, -1], 0.75), ([2, 1], 0.25), ([0, 1], 0.0)])
+def test_gradient_goes_through_the_last_layer_only(make_trf, layers, share):
+    nlp, _ = make_trf(layers=layers)
+    mixing = mixing_of(tok2vec_of(nlp))
+    set_mixing(mixing, [0.0, numpy.log(3.0)], 2.0)
+    inputs = [doc._.trf_data for doc in read(nlp)]
+    mixed, backprop = mixing.begin_update(inputs)
+    for d_input, d_mixed in zip(backprop(mixed), mixed):
+        expected = 2 * share * d_mixed.model_output["last_hidden_state"]
+        assert numpy.allclose(d_input.model_output["last_hidden_state"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [[3], [0, -4], [12]])
+def test_layers_that_the_transformer_does_not_have(make_trf, layers):
+    nlp, _ = make_trf(layers=layers)
+    with pytest.raises(ValueError, match=r"E403.*gives 3.*between 0 and 2"):
+        nlp("Rome")
+
+
+def test_layers_of_a_transformer_that_gives_none(make_trf, transformer_config):
+    model = {**transformer_config["model"], "transformer_config": {}}
+    nlp, _ = make_trf(layers=[-1], transformer={"model": model})
+    with pytest.raises(ValueError, match="E403.*output_hidden_states"):
+        nlp("Rome")
+
+
+def test_without_layers_equals_the_listener_of_spacy_transformers(make_trf):
+    own, examples = make_trf()
+    name = "spacy-transformers.TransformerListener.v1"
+    other, _ = make_trf({"@architectures": name, "pooling": POOLING, "grad_factor": 1.0})
+    other.get_pipe("joint_ner_re").from_bytes(own.get_pipe("joint_ner_re").to_bytes())
+    for x, y in zip(*(tok2vec_of(nlp).predict(read(nlp)) for nlp in (own, other))):
+        assert numpy.array_equal(x, y)
+    losses = []
+    for nlp in (own, other):
+        torch.manual_seed(0)  # the transformer has dropout
+        losses.append(nlp.update(examples)["joint_ner_re"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_last_layer_alone_equals_no_layers(make_trf):
+    plain, mixed = make_trf()[0], make_trf(layers=[-1])[0]
+    for x, y in zip(*(tok2vec_of(nlp).predict(read(nlp)) for nlp in (plain, mixed))):
+        assert numpy.allclose(x, y, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [None, [1, -1]])
+@pytest.mark.parametrize("features", [None, {"characters": 4}])
+def test_empty_docs_among_others(make_trf, layers, features):
+    nlp, examples = make_trf(layers=layers, features=features)
+    docs = list(nlp.pipe(["", TEXTS[0], "", TEXTS[1]]))
+    assert [doc._.relations is not None for doc in docs] == [True] * 4
+    assert tok2vec_of(nlp).predict([docs[1], docs[3]])[1].shape[0] == 1
+    for i in (0, 2, len(examples)):
+        empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+        batch = [*examples[:i], empty, *examples[i:]]
+        assert nlp.update(batch, sgd=nlp.resume_training())["joint_ner_re"] > 0
+
+
+def snapshot(nlp):
+    bert = nlp.get_pipe("transformer").model.transformer
+    return {name: weights.clone() for name, weights in bert.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "settings, trains",
+    [({}, True), ({"layers": [0, -1]}, True), ({"layers": [0, 1]}, False), ({"grad_factor": 0.0}, False)],
+)  # fmt: skip
+def test_training_reaches_the_transformer(make_trf, settings, trains):
+    nlp, examples = make_trf(**settings)
+    before, optimizer = snapshot(nlp), Adam(0.01)
+    losses = [nlp.update(examples, sgd=optimizer)["joint_ner_re"] for _ in range(15)]
+    assert losses[-1] < 0.7 * losses[0]
+    name = "encoder.layer.0.attention.self.query.weight"
+    assert (not torch.allclose(snapshot(nlp)[name], before[name])) is trains
+
+
+def test_mixing_weights_are_trained_and_stored(make_trf):
+    nlp, examples = make_trf(layers=[0, 1, 2])
+    optimizer = nlp.resume_training()
+    for _ in range(3):
+        nlp.update(examples, sgd=optimizer)
+    mixing = mixing_of(tok2vec_of(nlp))
+    assert mixing.get_param("W").any() and mixing.get_param("scale")[0] != 1
+    again = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    for name in ("W", "scale"):
+        loaded = mixing_of(tok2vec_of(again)).get_param(name)
+        assert numpy.array_equal(loaded, mixing.get_param(name))
+
+
+@pytest.mark.parametrize(
+    "path, settings",
+    [
+        ("model.tok2vec", {}),
+        ("model.tok2vec", {"layers": [0, -1]}),
+        ("model.tok2vec.contextual", {"features": {"characters": 4}}),
+    ],
+)
+def test_replace_listeners(make_trf, overfit, found, path, settings):
+    nlp, examples = make_trf(**settings)
+    overfit(nlp, examples, steps=5)
+    expected = [found(doc) for doc in nlp.pipe(TEXTS)]
+    nlp.replace_listeners("transformer", "joint_ner_re", [path])
+    nlp.remove_pipe("transformer")
+    assert [found(doc) for doc in nlp.pipe(TEXTS)] == expected
+    assert nlp.update(examples)["joint_ner_re"] > 0
+
+
+def test_replaced_listeners_can_be_stored(make_trf, overfit, found, tmp_path):
+    """Where spaCy can write their config: directly under model.tok2vec, and without `layers`."""
+    nlp, examples = make_trf()
+    overfit(nlp, examples, steps=5)
+    expected = [found(doc) for doc in nlp.pipe(TEXTS)]
+    nlp.replace_listeners("transformer", "joint_ner_re", ["model.tok2vec"])
+    nlp.remove_pipe("transformer")
+    nlp.to_disk(tmp_path)
+    assert [found(doc) for doc in spacy.load(tmp_path).pipe(TEXTS)] == expected
+
+
+@pytest.mark.parametrize("upstream", ["*", "transformer"])
+def test_disk_round_trip(make_trf, found, tmp_path, upstream):
+    nlp, _ = make_trf(layers=[-2, -1], features={"characters": 4}, upstream=upstream)
+    nlp.to_disk(tmp_path)
+    again = spacy.load(tmp_path)
+    assert [found(x) for x in again.pipe(TEXTS)] == [found(x) for x in nlp.pipe(TEXTS)]
+
+
+def test_listener_can_be_found():
+    model = build_transformer_listener_v1(reduce_mean(), upstream="bert")
+    assert isinstance(model, Model)
+    assert model.get_ref("listener").upstream_name == "bert"
+
+
+def test_frozen_from_the_start(load_config, small_overrides, tiny_bert, make_examples, tmp_path):
+    """configs/birnn_transformer.cfg, made small, trained as `spacy train` does."""
+    from spacy.training.initialize import init_nlp
+    from spacy.training.loop import train
+
+    blank = spacy.blank("en")
+    golds = [example.reference for example in make_examples(blank)]
+    DocBin(docs=golds, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    config = load_config(
+        "birnn_transformer.cfg",
+        {
+            **small_overrides("birnn_transformer.cfg"),
+            "paths.train": str(tmp_path / "train.spacy"),
+            "paths.dev": str(tmp_path / "train.spacy"),
+            "training.max_steps": 40,
+            "training.max_epochs": 0,
+            "training.eval_frequency": 20,
+            "training.dropout": 0.0,
+            "training.optimizer.learn_rate": 0.01,
+        },
+    )
+    nlp = init_nlp(Config(config))
+    before = snapshot(nlp)
+    assert before["encoder.layer.0.attention.self.query.weight"].abs().sum() > 0
+    (tmp_path / "out").mkdir()
+    nlp, _ = train(nlp, tmp_path / "out")
+    after = snapshot(nlp)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    loaded = spacy.load(tmp_path / "out" / "model-best")
+    assert loaded.meta["performance"]["joint_f"] > 0.5
+    examples = make_examples(loaded)
+    score = loaded.evaluate(examples)["joint_f"]
+    assert score == pytest.approx(loaded.meta["performance"]["joint_f"])
