@@ -20,6 +20,7 @@ class Errors:
     )
     E103 = "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of this Doc."
     E104 = "[E104] doc._.relations takes None or a sequence of relations, not {type}."
+    E105 = "[E105] The score of relation '{label}' is a probability between 0 and 1, not {score}."
     # Schema
     E110 = (
         "[E110] Can't read the schema: {reason}. Give null, 'learn', or for each relation label a section "

@@ -112,7 +112,7 @@ def set_relations(doc: Doc, relations: Optional[Iterable[RelationLike]]) -> None
     """The setter of `doc._.relations`.
 
     relations (Optional[Iterable[RelationLike]]): Relation views, tuples (head, tail, label[, score]) or
-        dicts with these keys; None says "not annotated". Doubles are kept once.
+        dicts with these keys; None says "not annotated". Of doubles the first is kept.
     RAISES (ValueError): Something else, or an end outside the text or of another Doc. The Doc is unchanged.
     """
     if relations is None:
@@ -120,8 +120,9 @@ def set_relations(doc: Doc, relations: Optional[Iterable[RelationLike]]) -> None
         return
     if isinstance(relations, (str, bytes, dict)) or not hasattr(relations, "__iter__"):
         raise ValueError(Errors.E104.format(type=type(relations).__name__))
-    unique = dict.fromkeys(_as_stored(doc, relation) for relation in relations)
-    store_relations(doc, unique)
+    stored = [_as_stored(doc, relation) for relation in relations]
+    unique = {relation[:3]: relation for relation in reversed(stored)}
+    store_relations(doc, reversed(unique.values()))
 
 
 def stored_relations(doc: Doc) -> Optional[List[StoredRelation]]:
@@ -249,6 +250,8 @@ def _as_stored(doc: Doc, relation: RelationLike) -> StoredRelation:
         score = None if score is None else float(score)
     except (TypeError, KeyError, ValueError):
         raise ValueError(Errors.E101.format(value=relation)) from None
+    if score is not None and not 0 <= score <= 1:
+        raise ValueError(Errors.E105.format(label=label, score=score))
     for end, (start, stop, _) in zip(("head", "tail"), mentions):
         _check_inside(doc, start, stop, end, label)
     return StoredRelation(*mentions, label, score)

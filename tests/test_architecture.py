@@ -19,7 +19,6 @@ ALLOWED = {
     "schema": set(),
     "scorer": {"relations"},
     "corpus": {"relations"},
-    "augment": {"relations"},
     "callbacks": set(),
     "optimizers": set(),
     "component": {"models.joint", "models.alignment", "models.decoding", "models.types", "scorer", "relations", "schema"},
@@ -37,7 +36,7 @@ ALLOWED = {
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}
 WITHOUT_TORCH = [
     "spacy_jere", "spacy_jere.relations", "spacy_jere.schema", "spacy_jere.scorer", "spacy_jere.corpus",
-    "spacy_jere.augment", "spacy_jere.formats", "spacy_jere.callbacks", "spacy_jere.cli",
+    "spacy_jere.formats", "spacy_jere.callbacks", "spacy_jere.cli",
 ]  # fmt: skip
 TORCH = {"torch", "torchcrf"}
 OPTIONAL = {"ray", "optuna", "rdflib", "pyarrow", "networkx", "transformers", "spacy_transformers"}

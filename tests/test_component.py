@@ -35,6 +35,7 @@ MODEL_SETTINGS = {
     "ner_activation": "relu",
     "re_hidden": 6,
     "label_width": 7,
+    "pair_context": 8,
     "token_dropout": 0.2,
     "birnn_dropout": None,
     "pair_dropout": 0.1,
@@ -173,7 +174,7 @@ def test_wrong_label_data(make_nlp, labels):
 def test_not_initialized(make_nlp):
     nlp, examples = make_nlp(initialize=False)
     for use in (lambda: nlp("Rome"), lambda: pipe_of(nlp).update(examples)):
-        with pytest.raises(ValueError, match="E203.*joint_ner_re"):
+        with pytest.raises(ValueError, match=r"E203.*joint_ner_re"):
             use()
 
 
@@ -243,7 +244,7 @@ def test_odd_docs(trained_copy, name):
 
 def test_odd_docs_together_equal_alone(trained_copy, found):
     pipe_of(trained_copy).cfg["rel_threshold"] = 0.0
-    words = [*ODD.values(), "Ada lives in New Oslo .".split()]
+    words = [*ODD.values(), ["Ada", "lives", "in", "New", "Oslo", "."]]
     docs = [Doc(trained_copy.vocab, words=x) for x in words if len(x) < 100]
     alone = [found(pipe_of(trained_copy)(doc.copy()), digits=3) for doc in docs]
     assert [found(doc, digits=3) for doc in pipe_of(trained_copy).pipe(docs)] == alone
@@ -417,7 +418,7 @@ def test_without_scorer(make_nlp):
 
 def test_missed_relations_count_in_recall(trained_copy):
     pipe_of(trained_copy).cfg["rel_threshold"] = 1.0
-    gold = Doc(trained_copy.vocab, words="Ada lives in Rome".split())
+    gold = Doc(trained_copy.vocab, words=["Ada", "lives", "in", "Rome"])
     gold.set_ents([Span(gold, 0, 1, "PER"), Span(gold, 3, 4, "LOC")])
     gold._.relations = [(gold.ents[0], gold.ents[1], "LIVES_IN")]
     scores = trained_copy.evaluate([Example(trained_copy.make_doc(gold.text), gold)])

@@ -9,6 +9,7 @@ from importlib.metadata import version
 import pytest
 import spacy
 from spacy.cli import app
+from spacy.cli.find_threshold import find_threshold
 from spacy.cli.package import package
 from spacy.tokens import Doc, DocBin
 from spacy.training.initialize import init_nlp
@@ -18,6 +19,15 @@ from typer.testing import CliRunner
 
 NAME = "joint_ner_re"
 TEXTS = ["Ada lives in New Oslo .", "", "Cy works for Acme in Rome .", "Dee met Bo at Acme ."]
+
+
+@pytest.fixture
+def corpus(make_examples, tmp_path):
+    """The training data as a .spacy file."""
+    nlp = spacy.blank("en")
+    golds = [example.reference for example in make_examples(nlp)]
+    DocBin(docs=golds, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    return tmp_path / "train.spacy"
 
 
 def disk(nlp, tmp_path):
@@ -89,11 +99,13 @@ def test_schema_is_kept(make_nlp, tmp_path, schema):
     assert again.get_pipe(NAME).schema == nlp.get_pipe(NAME).schema
 
 
-def test_setting_changed_at_loading(trained, tmp_path):
-    """As `spacy find-threshold` does it: in the cfg, by the name the config has."""
-    nlp = disk(trained[0], tmp_path)
-    nlp.get_pipe(NAME).cfg["rel_threshold"] = 1.0
-    assert nlp(TEXTS[0])._.relations == ()
+def test_threshold_is_found_by_spacy(trained, corpus, tmp_path):
+    """`spacy find-threshold` writes it into the cfg, by the name the config has."""
+    trained[0].to_disk(tmp_path / "model")
+    options = {"threshold_key": "rel_threshold", "scores_key": "rels_f", "n_trials": 3}
+    best, score, scores = find_threshold(tmp_path / "model", corpus, NAME, **options)
+    assert (best, score) == (0.5, 1.0)
+    assert scores[0.0] < 1.0 and scores[1.0] == 0.0
 
 
 @pytest.mark.parametrize("kind", ["entity_labels", "relation_labels"])
@@ -103,7 +115,7 @@ def test_folder_with_other_labels(trained, tmp_path, kind):
     cfg = json.loads(path.read_text(encoding="utf8"))
     cfg[kind][0] = "OTHER"
     path.write_text(json.dumps(cfg), encoding="utf8")
-    with pytest.raises(ValueError, match="E206.*OTHER"):
+    with pytest.raises(ValueError, match=r"E206.*OTHER"):
         spacy.load(tmp_path)
 
 
@@ -138,15 +150,6 @@ def test_annotated_docs_can_be_stored(trained, found, tmp_path):
 
 
 # Configs that start from a trained pipeline or from labels
-
-
-@pytest.fixture
-def corpus(make_examples, tmp_path):
-    """The training data as a .spacy file."""
-    nlp = spacy.blank("en")
-    golds = [example.reference for example in make_examples(nlp)]
-    DocBin(docs=golds, store_user_data=True).to_disk(tmp_path / "train.spacy")
-    return tmp_path / "train.spacy"
 
 
 def with_corpus(nlp, corpus, **training):

@@ -446,3 +446,24 @@ def test_stored_data_reads_the_same_from_lists_and_tuples(nlp):
         doc.user_data[USER_DATA_KEY] = rows
         assert doc._.relations == (Relation(doc, stored),)
         assert stored_relations(doc) == [stored]
+
+
+def test_of_doubles_the_first_is_kept_whatever_its_score():
+    doc = spacy.blank("en")(TEXT)
+    doc._.relations = [
+        (ADA, ACME, "WORKS_FOR", 0.5),
+        (ACME, ROME, "BASED_IN"),
+        (ADA, ACME, "WORKS_FOR", 0.9),
+    ]
+    assert [(x.label_, x.score) for x in doc._.relations] == [
+        ("WORKS_FOR", 0.5),
+        ("BASED_IN", None),
+    ]
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")])
+def test_a_score_is_a_probability(score):
+    doc = spacy.blank("en")(TEXT)
+    with pytest.raises(ValueError, match="E105"):
+        doc._.relations = [(ADA, ACME, "WORKS_FOR", score)]
+    assert doc._.relations is None

@@ -7,7 +7,7 @@ from typing import Any, List, NoReturn, Tuple, Union
 
 from ..errors import Errors
 
-_BETWEEN = re.compile(r"[\s,]*")
+_SPACE = re.compile(r"\s*")
 
 
 class SourceError(ValueError):
@@ -45,9 +45,11 @@ def read_json_array(path: Path) -> List[Tuple[int, Any]]:
     position = opening.end()
     line, counted = 1, 0
     while True:
-        between = _BETWEEN.match(text, position)
-        assert between is not None
-        position = between.end()
+        position = _skip_space(text, position)
+        if items and text[position : position + 1] == ",":
+            position = _skip_space(text, position + 1)
+        elif items and text[position : position + 1] not in ("]", ""):
+            fail(path, line, f"expected ',' or ']' after item {len(items)}, which begins here")
         line, counted = line + text.count("\n", counted, position), position
         if position == len(text):
             fail(path, line, "the file ends before the array does (']' is missing)")
@@ -60,3 +62,8 @@ def read_json_array(path: Path) -> List[Tuple[int, Any]]:
         except json.JSONDecodeError as error:
             fail(path, error.lineno, f"broken JSON in item {len(items) + 1}: {error.msg}")
         items.append((line, item))
+
+
+def _skip_space(text: str, position: int) -> int:
+    space = _SPACE.match(text, position)
+    return space.end() if space is not None else position

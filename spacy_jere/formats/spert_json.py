@@ -31,8 +31,9 @@ def read(path: Union[str, Path]) -> List[Record]:
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
-    """Write Docs, one object a line. Entities are those of doc.ents, of the span group and of relations."""
-    lines = [json.dumps(_sentence(doc, spans_key), ensure_ascii=False) for doc in docs]
+    """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations."""
+    sentences = (_sentence(doc, spans_key) for doc in docs if len(doc))
+    lines = [json.dumps(sentence, ensure_ascii=False) for sentence in sentences]
     Path(path).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf8")
 
 
@@ -72,8 +73,9 @@ def _list(path: Path, line: int, item: Dict[str, Any], key: str) -> List[Any]:
 def _entity(path: Path, line: int, words: List[str], item: Any) -> RecordEntity:
     try:
         start, end, label = item["start"], item["end"], item["type"]
-        assert isinstance(start, int) and isinstance(end, int) and isinstance(label, str) and label
-    except (TypeError, KeyError, AssertionError):
+    except (TypeError, KeyError):
+        start = end = label = None
+    if not (_is_offset(start) and _is_offset(end) and isinstance(label, str) and label):
         fail(path, line, f"an entity needs 'type', 'start' and 'end', found {item!r}")
     if not 0 <= start < end <= len(words):
         reason = (
@@ -88,14 +90,19 @@ def _entity(path: Path, line: int, words: List[str], item: Any) -> RecordEntity:
 def _relation(path: Path, line: int, n_entities: int, item: Any) -> RecordRelation:
     try:
         head, tail, label = item["head"], item["tail"], item["type"]
-        assert isinstance(head, int) and isinstance(tail, int) and isinstance(label, str) and label
-    except (TypeError, KeyError, AssertionError):
+    except (TypeError, KeyError):
+        head = tail = label = None
+    if not (_is_offset(head) and _is_offset(tail) and isinstance(label, str) and label):
         fail(path, line, f"a relation needs 'type', 'head' and 'tail', found {item!r}")
     for end in (head, tail):
         if not 0 <= end < n_entities:
             reason = f"relation '{label}' names entity {end}, but there are {n_entities} (0 is the first)"
             fail(path, line, reason)
     return RecordRelation(head, tail, label)
+
+
+def _is_offset(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _sentence(doc: Doc, spans_key: str) -> Dict[str, Any]:

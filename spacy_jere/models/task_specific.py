@@ -256,7 +256,7 @@ class PairContext(nn.Module):
         start = torch.minimum(entities.end[i], entities.end[j])
         end = torch.maximum(entities.start[i], entities.start[j])
         between = range_maximum(vectors, start, end)
-        # 0, 1, 2-3, 4-7, … tokens apart, for each reading order
+        # 0, 1-2, 3-6, 7-14, … tokens apart, for each reading order
         apart = (end - start).clamp(min=0) + 1
         bucket = torch.log2(apart.to(vectors.dtype)).long().clamp(max=_DISTANCES - 1)
         backwards = (entities.start[i] > entities.start[j]).long()

@@ -85,6 +85,8 @@ def test_read(save, change):
         ("{}", 1, "expected '\\['"),
         ("", 1, "expected '\\['"),
         ("[\n", 2, "']' is missing"),
+        (f"[\n{GOOD}\n{GOOD}]", 2, "expected ',' or ']' after item 1"),
+        (f"[{GOOD},,\n{GOOD}]", 1, "broken JSON in item 2"),
         (f"[\n{GOOD},\n", 3, "']' is missing"),
         (f"[\n{GOOD},\n\n{GOOD[:-20]}", 4, "broken JSON in item 2"),
         (f"[\n{GOOD},\n{{'tokens': 1}}]", 3, "broken JSON in item 2"),

@@ -123,7 +123,7 @@ def test_relation_of_an_entity_with_itself_is_lost(align):
 
 def overlapping(vocab):
     """doc.ents has the outer name, the span group all."""
-    gold = Doc(vocab, words="New York Times of Rome".split())
+    gold = Doc(vocab, words=["New", "York", "Times", "of", "Rome"])
     outer, inner, rome = (Span(gold, *x) for x in ((0, 3, "ORG"), (0, 2, "LOC"), (4, 5, "LOC")))
     gold.set_ents([outer])
     gold.spans[KEY] = [inner, outer, rome]

@@ -14,14 +14,16 @@ def test_packing_is_torchs_own(lengths):
     flat = torch.cat(windows)
     packed = torch.nn.utils.rnn.pack_sequence(windows, enforce_sorted=False)
     packing = make_packing(torch.tensor(lengths))
-    assert torch.equal(packing.batch_sizes, packed.batch_packing)
+    assert torch.equal(packing.batch_sizes, packed.batch_sizes)
     assert torch.equal(flat[packing.order], packed.data)
     assert torch.equal(packing.order[packing.inverse], torch.arange(len(flat)))
+    longest_first = torch.argsort(torch.tensor(lengths), descending=True, stable=True)
+    assert torch.equal(longest_first[packing.window], packed.data // 10)
 
 
 def test_packing_of_nothing():
     packing = make_packing(torch.zeros(0, dtype=torch.long))
-    assert [len(x) for x in packing] == [0, 0, 0]
+    assert [len(x) for x in packing] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("cell, whole", [("gru", torch.nn.GRU), ("lstm", torch.nn.LSTM)])
@@ -56,3 +58,15 @@ def test_dropout_before_each_layer_in_training_only(rate, same):
     evaluated = stack.eval()(vectors, packing)
     assert torch.equal(stack.eval()(vectors, packing), evaluated)
     assert torch.equal(stack.train()(vectors, packing), evaluated) is same
+
+
+def test_dropout_hides_the_same_features_in_all_of_a_window(monkeypatch):
+    torch.manual_seed(0)
+    stack, seen = BiRNNStack(20, 3, 1, "gru", 0.5), []
+    monkeypatch.setattr(stack.layers[0], "forward", lambda x: seen.append(x.data) or [x])
+    packing = make_packing(torch.tensor(LENGTHS))
+    stack(torch.ones(sum(LENGTHS), 20), packing)
+    masks = [{tuple(x) for x in w.tolist()} for w in seen[0][packing.inverse].split(LENGTHS)]
+    assert all(len(mask) == 1 for mask in masks)
+    assert len(set.union(*masks)) == len(LENGTHS)
+    assert seen[0].unique().tolist() == [0.0, 2.0]

@@ -1,6 +1,6 @@
 """Every number of the CRF against an enumeration of all tag sequences."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ def score(crf, emissions, tags):
     """Of one window, written out."""
     total = crf.start_transitions[tags[0]] + crf.end_transitions[tags[-1]]
     total = total + sum(emissions[i, tag] for i, tag in enumerate(tags))
-    return total + sum(crf.transitions[x, y] for x, y in zip(tags, tags[1:]))
+    return total + sum(crf.transitions[x, y] for x, y in pairwise(tags))
 
 
 def distribution(crf, emissions, length):

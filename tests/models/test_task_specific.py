@@ -29,7 +29,7 @@ SETTINGS = {
     "ner_activation": "tanh",
     "re_hidden": 7,
     "label_width": 3,
-    "token_dropout": 0.0,
+    "pair_context": None,
     "token_dropout": 0.0,
     "birnn_dropout": 0.0,
     "pair_dropout": 0.0,
@@ -73,22 +73,37 @@ def h_of(head, stack):
     return torch.cat(parts)
 
 
+def context(head, h, f, i, j):
+    """What stands between two entities, 0, 1-2, 3-6, … tokens, in which order, and the two."""
+    first, last = sorted((ENTITIES[i], ENTITIES[j]))
+    between = h[first[2] : last[1]]
+    apart = len(between)
+    bucket = [0, 1, 1, 2, 2, 2, 2][apart] + (7 if i > j else 0)
+    maxima = between.max(0).values if apart else torch.zeros(h.shape[1]).double()
+    parts = [maxima, f[i], f[j], head.context.distance.weight[bucket]]
+    return torch.relu(head.context.layer[0](torch.cat(parts)))
+
+
 def pair_logits(head):
     """Section 3.3, one pair at a time."""
     h = h_of(head, "re")
     weight, bias = head.r1[0].weight, head.r1[0].bias
     g = [torch.cat([h[end - 1], head.label_embedding.weight[x]]) for _, _, end, x in ENTITIES]
+    f = [torch.relu(weight @ x + bias) for x in g]
     rows = []
     for i, j in PAIRS:
-        f_i, f_j = (torch.relu(weight @ g[x] + bias) for x in (i, j))
-        cosine = (f_i @ f_j / (f_i.norm() * f_j.norm())).reshape(1)
+        cosine = (f[i] @ f[j] / (f[i].norm() * f[j].norm())).reshape(1)
         distmult = torch.stack([(g[i] * w * g[j]).sum() for w in head.distmult.weight])
-        rows.append(head.r2.weight @ torch.cat([f_i, f_j, cosine, distmult]) + head.r2.bias)
+        parts = [f[i], f[j], cosine, distmult]
+        if head.context is not None:
+            parts.append(context(head, h, f, i, j))
+        rows.append(head.r2.weight @ torch.cat(parts) + head.r2.bias)
     return torch.stack(rows)
 
 
-def test_relation_scores_equal_the_formula():
-    head = make_head()
+@pytest.mark.parametrize("pair_context", [None, 4])
+def test_relation_scores_equal_the_formula(pair_context):
+    head = make_head(pair_context=pair_context)
     with torch.no_grad():
         candidates = head.candidates(*inputs(), given=entities())
         expected = torch.sigmoid(pair_logits(head))
@@ -167,18 +182,20 @@ def test_pairs_in_chunks(monkeypatch, at_once):
 
 @pytest.mark.parametrize("cell, activation", [("lstm", "relu"), ("gru", "gelu")])
 @pytest.mark.parametrize("layers", [{"ner_layers": 0, "re_layers": 0}, {"shared_layers": 2}])
-def test_other_settings(cell, activation, layers):
-    head = make_head(cell=cell, ner_activation=activation, **layers)
+@pytest.mark.parametrize("pair_context", [None, 4])
+def test_other_settings(cell, activation, layers, pair_context):
+    head = make_head(cell=cell, ner_activation=activation, pair_context=pair_context, **layers)
     losses = head.losses(*inputs(), targets())
     sum(losses.values()).backward()
     assert all(x.grad is not None and x.grad.isfinite().all() for x in head.parameters())
     assert len(head.ner.layers) == layers.get("ner_layers", 1)
 
 
-def test_token_dropout_hides_whole_tokens(monkeypatch):
+def test_token_dropout_hides_whole_tokens_in_training(monkeypatch):
     head, seen = make_head(token_dropout=0.5), []
+    plain = head.shared.forward
     monkeypatch.setattr(
-        head.shared, "forward", lambda x, sizes: seen.append(x) or inputs()[0][:, :1].repeat(1, 8)
+        head.shared, "forward", lambda x, packing: seen.append(x) or plain(x, packing)
     )
     head.losses(*inputs(), targets())
     hidden = (seen[0] == 0).all(1)
