@@ -120,9 +120,11 @@ def set_relations(doc: Doc, relations: Optional[Iterable[RelationLike]]) -> None
         return
     if isinstance(relations, (str, bytes, dict)) or not hasattr(relations, "__iter__"):
         raise ValueError(Errors.E104.format(type=type(relations).__name__))
-    stored = [_as_stored(doc, relation) for relation in relations]
-    unique = {relation[:3]: relation for relation in reversed(stored)}
-    store_relations(doc, reversed(unique.values()))
+    unique: Dict[Tuple[Any, ...], StoredRelation] = {}
+    for relation in relations:
+        stored = _as_stored(doc, relation)
+        unique.setdefault(stored[:3], stored)
+    store_relations(doc, unique.values())
 
 
 def stored_relations(doc: Doc) -> Optional[List[StoredRelation]]:

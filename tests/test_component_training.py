@@ -9,6 +9,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import SGD
 
+from spacy_jere.models.alignment import batch_windows
+from spacy_jere.models.joint import JointBatch
+
 NAME = "joint_ner_re"
 NER, RE = f"{NAME}_ner", f"{NAME}_re"
 
@@ -221,6 +224,10 @@ def test_symmetric_relations(make_nlp, overfit, train_data, pair):
     overfit(nlp, examples)
     relations = [(x.head.text, x.label_, x.tail.text) for x in nlp(words)._.relations]
     assert relations == [("Dee", "MET", "Bo")]
+    doc = nlp.make_doc(words)
+    proposals = pipe_of(nlp).model.predict(JointBatch([doc], batch_windows([doc], "doc")))
+    met = proposals.relation_scores[:, pipe_of(nlp).relation_labels.index("MET")]
+    assert proposals.pairs[met > 0.5].tolist() == [[0, 1], [1, 0]]  # learned both ways
     assert nlp.evaluate(examples)["joint_f"] == 1.0
 
 
