@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from spacy_jere.models.layers.span_pooling import range_maximum
+
+N_TOKENS = 13
+RANGES = [(i, j) for i in range(N_TOKENS) for j in range(i, N_TOKENS + 1)]
+
+
+@pytest.fixture
+def vectors():
+    torch.manual_seed(0)
+    return torch.randn(N_TOKENS, 3, requires_grad=True)
+
+
+def plain(vectors, start, end):
+    return vectors[start:end].max(0).values if end > start else torch.zeros(vectors.shape[1])
+
+
+def test_equals_the_plain_maximum_of_every_range(vectors):
+    start, end = torch.tensor(RANGES).T
+    expected = torch.stack([plain(vectors, *x) for x in RANGES])
+    assert torch.equal(range_maximum(vectors, start, end), expected)
+
+
+def test_gradient_equals_that_of_the_plain_maximum(vectors):
+    weights = torch.randn(len(RANGES), 3)
+    start, end = torch.tensor(RANGES).T
+    (gradient,) = torch.autograd.grad((weights * range_maximum(vectors, start, end)).sum(), vectors)
+    expected = torch.stack([plain(vectors, *x) for x in RANGES])
+    (wanted,) = torch.autograd.grad((weights * expected).sum(), vectors)
+    assert torch.allclose(gradient, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("ranges", [[], [(4, 4)], [(6, 2)]])
+def test_nothing_to_cover(vectors, ranges):
+    start, end = torch.tensor(ranges, dtype=torch.long).reshape(-1, 2).T
+    assert torch.equal(range_maximum(vectors, start, end), torch.zeros(len(ranges), 3))
