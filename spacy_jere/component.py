@@ -3,7 +3,19 @@
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
 import numpy
 from spacy.language import Language
@@ -157,6 +169,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             raise ValueError(Errors.E207.format(window=window))
         if not 0 <= rel_threshold <= 1:
             raise ValueError(Errors.E208.format(name="rel_threshold", value=rel_threshold))
+        rules = parse_schema(schema)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -167,7 +180,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             "rel_threshold": rel_threshold,
             "window": window,
             "spans_key": spans_key,
-            "schema": schema_config(parse_schema(schema)) if schema != LEARN else LEARN,
+            "schema": schema_config(rules) if rules else schema,
             "learned_schema": None,
             "given_entities": given_entities,
         }
@@ -286,7 +299,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         sizes = [len(doc) for doc in docs]
         offsets = numpy.cumsum(sizes) - sizes
         starts = offsets[windows[:, 0]] + windows[:, 1]
-        rows, unknown = [], set()
+        rows, unknown, across = [], set(), 0
         for doc, offset in zip(docs, offsets.tolist()):
             for span in doc.ents:
                 if span.label_ not in index:
@@ -296,6 +309,10 @@ class JointEntityRelationExtractor(TrainablePipe):
                 window = int(numpy.searchsorted(starts, first, side="right")) - 1
                 if last <= starts[window] + windows[window, 2] - windows[window, 1]:
                     rows.append((window, first, last, index[span.label_]))
+                else:
+                    across += 1
+        if across:
+            warnings.warn(Warnings.W203.format(name=self.name, n=across), stacklevel=2)
         if unknown:
             warnings.warn(
                 Warnings.W202.format(name=self.name, labels=sorted(unknown)), stacklevel=2
@@ -391,6 +408,8 @@ class JointEntityRelationExtractor(TrainablePipe):
         labels (Optional[Dict[str, Any]]): What `spacy init labels` wrote, to spare reading all examples.
         """
         validate_get_examples(get_examples, "JointEntityRelationExtractor.initialize")
+        # Once more from the start, if need be: labels stay, and new ones may join them.
+        self.model.set_dim("nI", cast(int, None), force=True)
         if labels is not None:
             self._take_label_data(labels)
             sample = [example for _, example in zip(range(10), get_examples())]
@@ -435,11 +454,10 @@ class JointEntityRelationExtractor(TrainablePipe):
                 triples[triple] += 1
             if len(sample) < 10:
                 sample.append(example)
-        if not self.is_initialized:
-            for label in sorted(entity_labels):
-                self.add_label(label, "entity")
-            for label in sorted(relation_labels):
-                self.add_label(label, "relation")
+        for label in sorted(entity_labels):
+            self.add_label(label, "entity")
+        for label in sorted(relation_labels):
+            self.add_label(label, "relation")
         if self.cfg["schema"] == LEARN:
             self.cfg["learned_schema"] = schema_config(learn_schema(triples))
         if lost:
@@ -465,7 +483,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         """RETURNS (Scores): What the scorer gives, by default the keys of `spacy-jere.joint_scorer.v1`."""
         if self.scorer is None:
             return {}
-        return self.scorer(examples, symmetric=symmetric_labels(self.schema))
+        return self.scorer(examples, **{**kwargs, "symmetric": symmetric_labels(self.schema)})
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         super().from_bytes(bytes_data, exclude=tuple(exclude))

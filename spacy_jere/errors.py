@@ -66,10 +66,6 @@ class Errors:
     )
     E207 = "[E207] window is 'sentence' or 'doc', not {window!r}."
     E208 = "[E208] {name} is a probability between 0 and 1, not {value!r}."
-    E209 = (
-        "[E209] '{name}' is set to given_entities, so its entities come from doc.ents; no example has both "
-        "doc.ents and relations to learn from."
-    )
     E210 = "[E210] A label is a string that is not empty, not {label!r}."
     # Data
     E300 = (
@@ -118,5 +114,9 @@ class Warnings:
     W201 = (
         "[W201] '{name}' can't learn from {counts} of the training data. They are left out of training, "
         "and count as missed in evaluation."
+    )
+    W203 = (
+        "[W203] '{name}' leaves {n} entities out: they reach across the windows in which relations are "
+        "looked for. Set window to 'doc', or correct the sentence boundaries."
     )
     W202 = "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."

@@ -4,9 +4,9 @@ import inspect
 import subprocess
 import sys
 
-import numpy
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import SGD, ConfigValidationError
@@ -365,7 +365,8 @@ def test_given_entity_across_sentences_is_left_out(relate, monkeypatch, at_once)
     monkeypatch.setattr(joint, "_TOKENS_AT_ONCE", at_once)
     starts = [True, False, False, False, True, False]
     spans = [(0, 1, "PER"), (3, 5, "LOC")]
-    doc = relate("Ada lives in New Oslo .", spans, sent_starts=starts)
+    with pytest.warns(UserWarning, match="W203.* 1 entities"):
+        doc = relate("Ada lives in New Oslo .", spans, sent_starts=starts)
     assert [(x.start, x.end, x.label_) for x in doc.ents] == spans
     assert [x.label_ for x in doc.spans["joint_ner_re"]] == ["PER"]
     assert doc._.relations == ()
@@ -389,11 +390,11 @@ def test_training_with_given_entities_leaves_the_entity_layers_alone(make_nlp, o
     nlp, examples = make_nlp(given_entities=True)
     crf = pipe_of(nlp).model.shims[0]._model.crf
     before = crf.transitions.detach().clone()
-    assert nlp.update(examples)["joint_ner_re_ner"] == pytest.approx(0, abs=1e-4)
+    assert "joint_ner_re_ner" not in nlp.update(examples)
     optimizer = SGD(0.1, L2=0.0)
     losses = [nlp.update(examples, sgd=optimizer)["joint_ner_re"] for _ in range(60)]
     assert losses[-1] < 0.8 * losses[0]
-    assert numpy.allclose(crf.transitions.detach(), before, atol=1e-3)
+    assert torch.equal(crf.transitions.detach(), before)
 
 
 # Evaluation

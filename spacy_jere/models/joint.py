@@ -76,7 +76,7 @@ class JointHead(nn.Module):
     """
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        """RETURNS (Dict[str, Tensor]): One scalar per task, weighted, at least one."""
+        """RETURNS (Dict[str, Tensor]): One scalar, weighted, per task that has something to learn from."""
         raise NotImplementedError
 
     def candidates(
@@ -191,9 +191,9 @@ def _init(model: JointModel, X: Optional[JointBatch] = None, Y: Any = None) -> J
     """Y: numbers of entity and of relation labels."""
     tok2vec = model.get_ref("tok2vec")
     tok2vec.initialize(X=X.docs if X is not None else None)
-    if not cast(TorchShim, model.shims[0]).is_built and Y is not None:
+    if Y is not None:
         width = tok2vec.get_dim("nO")
-        model.set_dim("nI", width)
+        model.set_dim("nI", width, force=True)
         n_entity_labels, n_relation_labels = Y
         cast(TorchShim, model.shims[0]).build(
             {

@@ -135,7 +135,6 @@ class TaskSpecificBiRNN(JointHead):
         self.token_dropout = Dropout(token_dropout)
         self.shared = BiRNNStack(width, hidden, shared_layers, cell, birnn_dropout)
         self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
-        self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
         # Section 3.2: FFNN(e1), FFNN(e2), CRF
         self.emissions = nn.Sequential(
             nn.Linear(self.ner.width, ner_hidden),
@@ -143,6 +142,11 @@ class TaskSpecificBiRNN(JointHead):
             nn.Linear(ner_hidden, n_bio_tags(n_entity_labels)),
         )
         self.crf = BioCRF(n_entity_labels)
+        self.n_relation_labels = n_relation_labels
+        self.re_loss_weight = re_loss_weight
+        if not n_relation_labels:
+            return  # trained without relations: no such weights
+        self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
         # Section 3.3: label embeddings, FFNN(r1), DistMult, FFNN(r2)
         self.label_embedding = nn.Embedding(n_entity_labels, label_width)
         entity_width = self.re.width + label_width
@@ -152,15 +156,15 @@ class TaskSpecificBiRNN(JointHead):
         self.context = PairContext(self.re.width, re_hidden, pair_context) if pair_context else None
         scored = 2 * re_hidden + 1 + n_relation_labels + (pair_context or 0)
         self.r2 = nn.Linear(scored, n_relation_labels)
-        self.n_relation_labels = n_relation_labels
-        self.re_loss_weight = re_loss_weight
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
         packing = make_packing(lengths)
         vectors = vectors * self.token_dropout(vectors.new_ones(len(vectors), 1))
         shared = self.shared(vectors[packing.order], packing)
         emissions = self._emissions(shared, packing)
-        losses = {"ner": self._ner_loss(emissions, lengths, targets)}
+        losses: Dict[str, Tensor] = {}
+        if targets.known.any():
+            losses["ner"] = self._ner_loss(emissions, lengths, targets)
         if self.n_relation_labels:
             h_r = self.re(shared, packing)[packing.inverse]
             losses["re"] = self.re_loss_weight * self._re_loss(h_r, targets)
@@ -189,10 +193,12 @@ class TaskSpecificBiRNN(JointHead):
         return self.emissions(self.ner(shared, packing))[packing.inverse]
 
     def _ner_loss(self, emissions: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
-        """Negative log-likelihood of the gold tags, mean over windows."""
+        """Negative log-likelihood of the gold tags, mean over windows with any."""
         allowed = allowed_tags(targets, emissions.shape[1])
         steps, mask = pad_steps(lengths)
-        return self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask).mean()
+        annotated = (targets.known[steps] & mask).any(0)
+        losses = self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask)
+        return losses[annotated].mean()
 
     def _find_entities(self, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
         steps, mask = pad_steps(lengths)

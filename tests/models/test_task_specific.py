@@ -154,11 +154,8 @@ def test_entity_loss_is_the_mean_over_windows():
 
 
 def test_tokens_without_annotation_teach_nothing():
-    head = make_head()
-    losses = head.losses(*inputs(), targets(known=False, rows=[], relations=[]))
-    losses["ner"].backward()
-    assert losses["ner"].item() == pytest.approx(0, abs=1e-9)
-    assert all(x.grad.abs().max() < 1e-9 for x in head.crf.parameters())
+    losses = make_head().losses(*inputs(), targets(known=False, rows=[], relations=[]))
+    assert "ner" not in losses
 
 
 def test_without_relation_labels():

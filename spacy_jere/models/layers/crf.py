@@ -74,6 +74,7 @@ class BioCRF(CRF):
     def best_spans(self, emissions: Tensor, mask: Tensor) -> TaggedSpans:
         """RETURNS (TaggedSpans): The entities of each window's Viterbi path, by window and start."""
         self.forbid()
+        emissions = emissions.double()  # sums over thousands of tokens need the digits
         tags = torch.zeros(
             mask.T.shape, dtype=torch.long, device=mask.device
         )  # [n_windows, n_steps]

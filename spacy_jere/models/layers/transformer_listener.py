@@ -28,6 +28,10 @@ def build_transformer_listener_v1(
     grad_factor (float): Factor on the gradient that is sent to the transformer; 0 freezes it.
     upstream (str): Name of the transformer component; "*" for any.
     """
+    if layers is not None and not layers:
+        raise ValueError(
+            Errors.E405.format(setting="layers", wanted="null or a list", value=layers)
+        )
     # Optional dependency: only pipelines with a transformer need it.
     from spacy_transformers.layers import TransformerListener
 
