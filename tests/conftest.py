@@ -230,8 +230,14 @@ def small_overrides(request):
         config = Config().from_disk(CONFIGS / name, interpolate=False)
         if "transformer" in config["nlp"]["pipeline"]:
             settings["paths.encoder"] = request.getfixturevalue("tiny_bert")
-            layers = "components.joint_ner_re.model.tok2vec.contextual.layers"
-            settings[layers] = [-3, -2, -1]
+            contextual = "components.joint_ner_re.model.tok2vec.contextual"
+            side_by_side = config["components"]["joint_ner_re"]["model"]["tok2vec"][
+                "contextual"
+            ].get("*")
+            if side_by_side is None:
+                settings[f"{contextual}.layers"] = [-3, -2, -1]
+            else:
+                settings |= {f"{contextual}.*.{listener}.layers": [-2] for listener in side_by_side}
         if config["paths"]["vectors"]:
             settings["paths.vectors"] = request.getfixturevalue("tiny_vectors")
         settings["system.gpu_allocator"] = None
