@@ -1,6 +1,6 @@
 """What the joint model adds to its encoder in prediction, as a ratio within one run.
 
-    python benchmarks/head_cost.py ENCODER VECTORS DATA.spacy [--rounds 5]
+    python benchmarks/head_cost.py ENCODER VECTORS DATA.spacy [--config configs/birnn_tuned.cfg] [--rounds 5]
 
 ENCODER is a transformer (hub name or folder), VECTORS a pipeline with word vectors, DATA annotated texts. The weights of the joint
 model are as initialized, with a threshold that lets no relation through: its time depends on the texts, not on what it has learned.
@@ -22,7 +22,7 @@ from wasabi import msg
 from spacy_jere.corpus import JointCorpus
 from spacy_jere.models.joint import n_trainable
 
-CONFIG = Path(__file__).parent.parent / "configs" / "birnn_transformer.cfg"
+CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("encoder")
     parser.add_argument("vectors")
     parser.add_argument("data", type=Path)
+    parser.add_argument("--config", type=Path, default=CONFIGS / "birnn_tuned.cfg")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
     args = parser.parse_args()
@@ -38,7 +39,7 @@ def main() -> None:
     paths = {"encoder": args.encoder, "vectors": args.vectors}
     overrides = {f"paths.{key}": value for key, value in paths.items()}
     overrides |= {"paths.train": str(args.data), "paths.dev": str(args.data)}
-    config = Config().from_disk(CONFIG, overrides=overrides)
+    config = Config().from_disk(args.config, overrides=overrides)
     nlp = spacy.util.load_model_from_config(config, auto_fill=True)
     examples = list(JointCorpus(args.data)(nlp))
     nlp.initialize(lambda: examples)
