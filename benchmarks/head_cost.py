@@ -1,10 +1,9 @@
 """What the joint model adds to its encoder in prediction, as a ratio within one run.
 
-    python benchmarks/head_cost.py ENCODER VECTORS DATA.spacy [--config configs/birnn_tuned.cfg] [--rounds 5]
+    python benchmarks/head_cost.py MODEL DATA.spacy [--rounds 5]
 
-ENCODER is a transformer (hub name or folder), VECTORS a pipeline with word vectors, DATA annotated texts. The weights of the joint
-model are as initialized, with a threshold that lets no relation through: its time depends on the texts, not on what it has learned.
-Encoder: the `transformer` component from Docs to hidden states. Joint model: token features, head and decoding, on these.
+MODEL is a trained pipeline with `transformer` and `joint_ner_re`. Encoder: the transformer component, from Docs to hidden
+states. Joint model: token features, head, decoding and annotation, on these.
 """
 
 import argparse
@@ -16,34 +15,24 @@ from typing import Callable, List
 import spacy.util
 import torch
 from spacy.tokens import Doc
-from thinc.api import Config
 from wasabi import msg
 
 from spacy_jere.corpus import JointCorpus
 from spacy_jere.models.joint import n_trainable
 
-CONFIGS = Path(__file__).parent.parent / "configs"
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("encoder")
-    parser.add_argument("vectors")
+    parser.add_argument("model")
     parser.add_argument("data", type=Path)
-    parser.add_argument("--config", type=Path, default=CONFIGS / "birnn_tuned.cfg")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
     args = parser.parse_args()
     torch.set_num_threads(1)
 
-    paths = {"encoder": args.encoder, "vectors": args.vectors}
-    overrides = {f"paths.{key}": value for key, value in paths.items()}
-    overrides |= {"paths.train": str(args.data), "paths.dev": str(args.data)}
-    config = Config().from_disk(args.config, overrides=overrides)
-    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
-    examples = list(JointCorpus(args.data)(nlp))
-    nlp.initialize(lambda: examples)
+    nlp = spacy.util.load_model(args.model)
     transformer, joint = nlp.get_pipe("transformer"), nlp.get_pipe("joint_ner_re")
+    examples = list(JointCorpus(args.data)(nlp))
     msg.info(f"joint_ner_re: {n_trainable(joint.model):,} trainable parameters")
 
     docs = [example.predicted for example in examples]
