@@ -118,6 +118,7 @@ def make_targets(
     entities: List[Tuple[int, int, int, int]] = []
     flat: List[bool] = []
     relations: List[Tuple[int, int, int]] = []
+    both_ways: List[bool] = []
     sizes = [len(item.known) for item in aligned]
     offsets = numpy.cumsum(sizes) - sizes
     starts = offsets[windows[:, 0]] + windows[:, 1]
@@ -130,15 +131,17 @@ def make_targets(
             entities.append((window, offset + start, offset + end, entity_labels[label]))
             flat.append(entity in chosen)
         for head, tail, label in item.relations or ():
+            if label in symmetric:  # entities are in reading order
+                head, tail = min(head, tail), max(head, tail)
             relations.append((base + head, base + tail, relation_labels[label]))
-            if label in symmetric:
-                relations.append((base + tail, base + head, relation_labels[label]))
+            both_ways.append(label in symmetric)
     annotated = numpy.asarray([item.relations is not None for item in aligned], dtype=bool)
     return TargetArrays(
         numpy.asarray(entities, dtype="int64").reshape((-1, 4)),
         numpy.asarray(flat, dtype=bool),
         numpy.concatenate([item.known for item in aligned]),
         numpy.asarray(relations, dtype="int64").reshape((-1, 3)),
+        numpy.asarray(both_ways, dtype=bool),
         annotated[windows[:, 0]],
     )
 

@@ -42,6 +42,8 @@ class Targets(NamedTuple):
     flat: Which of them form the non-overlapping set that BIO tags can say. Shape [n_entities], bool.
     known: Which tokens have entity annotation. Shape [n_tokens], bool.
     relations: Head and tail (indices into `entities`) and label. Shape [n_relations, 3].
+    symmetric: Which of them hold in the other direction too; their head is the entity that comes first.
+        Shape [n_relations], bool.
     relations_known: Which windows have relation annotation. Shape [n_windows], bool.
     """
 
@@ -49,6 +51,7 @@ class Targets(NamedTuple):
     flat: Tensor
     known: Tensor
     relations: Tensor
+    symmetric: Tensor
     relations_known: Tensor
 
 
@@ -72,8 +75,11 @@ class JointHead(nn.Module):
     """The contract of every torch module under a joint model.
 
     `vectors` are those of all windows of a batch, one after the other, [n_tokens, width]; `lengths` the tokens of
-    each window, [n_windows], all positive.
+    each window, [n_windows], all positive. Where `reads_context` is set, the head's argument `context_width` tells how
+    many of the first features are the vector of the sequence that a token was read in.
     """
+
+    reads_context = False
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
         """RETURNS (Dict[str, Tensor]): One scalar, weighted, per task that has something to learn from."""
@@ -105,6 +111,7 @@ class TargetArrays(NamedTuple):
     flat: Array1d
     known: Array1d
     relations: Array2d
+    symmetric: Array1d
     relations_known: Array1d
 
 
@@ -195,15 +202,23 @@ def _init(model: JointModel, X: Optional[JointBatch] = None, Y: Any = None) -> J
         width = tok2vec.get_dim("nO")
         model.set_dim("nI", width, force=True)
         n_entity_labels, n_relation_labels = Y
-        cast(TorchShim, model.shims[0]).build(
-            {
-                **model.attrs["settings"],
-                "width": width,
-                "n_entity_labels": n_entity_labels,
-                "n_relation_labels": n_relation_labels,
-            }
-        )
+        shim = cast(TorchShim, model.shims[0])
+        settings = {
+            **model.attrs["settings"],
+            "width": width,
+            "n_entity_labels": n_entity_labels,
+            "n_relation_labels": n_relation_labels,
+        }
+        if cast(Type[JointHead], shim.module_type).reads_context:
+            settings["context_width"] = context_width(tok2vec)
+        shim.build(settings)
     return model
+
+
+def context_width(tok2vec: Model) -> int:
+    """RETURNS (int): The width of the sequence's vector, which `spacy-jere.TransformerListener.v1` puts in front of a
+    token's own; 0 if it doesn't come along."""
+    return tok2vec.get_ref("context").get_dim("nO") if tok2vec.has_ref("context") else 0
 
 
 def _forward(

@@ -1,9 +1,17 @@
 """Ordered pairs of entities and the scores they are given."""
 
-from typing import Tuple
+from typing import Iterator, Tuple
 
 import torch
 from torch import Tensor, nn
+
+# Pairs scored at once: bounds the memory that a long window with hundreds of entities takes.
+_PAIRS_AT_ONCE = 1 << 14
+
+
+def in_chunks(heads: Tensor, tails: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
+    """YIELDS (Tuple[Tensor, Tensor]): Heads and tails of as many pairs as may be scored together."""
+    return zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
 
 
 def ordered_pairs(window: Tensor) -> Tuple[Tensor, Tensor]:
@@ -21,6 +29,12 @@ def ordered_pairs(window: Tensor) -> Tuple[Tensor, Tensor]:
     tails = starts[group[heads]] + rank
     different = heads != tails
     return heads[different], tails[different]
+
+
+def both_directions(relations: Tensor, symmetric: Tensor) -> Tensor:
+    """relations: [n_relations, 3]; symmetric: [n_relations], bool. RETURNS: The relations, and the symmetric ones reversed."""
+    reverse = relations[symmetric][:, [1, 0, 2]]
+    return torch.cat([relations, reverse])
 
 
 def related_pairs(heads: Tensor, tails: Tensor, relations: Tensor, n_labels: int) -> Tensor:

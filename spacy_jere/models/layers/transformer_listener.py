@@ -6,11 +6,13 @@ average (Peters et al. 2018, arXiv 1802.05365, equation 1).
 
 from typing import Any, Callable, List, Optional, Tuple, cast
 
+import numpy
 from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ...errors import Errors
+from ..types import Array1d
 
 
 def build_transformer_listener_v1(
@@ -18,6 +20,7 @@ def build_transformer_listener_v1(
     layers: Optional[List[int]] = None,
     grad_factor: float = 1.0,
     upstream: str = "*",
+    context: bool = False,
 ) -> Model[List[Doc], List[Floats2d]]:
     """Listen to a transformer.
 
@@ -27,6 +30,8 @@ def build_transformer_listener_v1(
         gradient that reaches the transformer goes through the last layer only. null reads the last layer.
     grad_factor (float): Factor on the gradient that is sent to the transformer; 0 freezes it.
     upstream (str): Name of the transformer component; "*" for any.
+    context (bool): Put in front of each token's vector that of the sequence in which the token was read: of its
+        first word piece, [CLS] in BERT. The vectors are twice as wide then.
     """
     if layers is not None and not layers:
         raise ValueError(
@@ -38,7 +43,10 @@ def build_transformer_listener_v1(
     listener = TransformerListener(upstream_name=upstream)
     # The nodes are those of spacy-transformers' listener, so that what replace_listeners leaves can be loaded.
     pooled: Model = Model(
-        "trfs2arrays", _pooled_forward, layers=[pooling], attrs={"grad_factor": grad_factor}
+        "trfs2arrays",
+        _pooled_forward,
+        layers=[pooling],
+        attrs={"grad_factor": grad_factor, "context": context},
     )
     model: Model = (
         chain(listener, pooled)
@@ -46,6 +54,8 @@ def build_transformer_listener_v1(
         else chain(listener, _layer_mixing(layers), pooled)
     )
     model.set_ref("listener", listener)
+    if context:
+        model.set_ref("context", listener)
     return cast(Model[List[Doc], List[Floats2d]], model)
 
 
@@ -57,7 +67,44 @@ def _pooled_forward(
 
     vectors, backprop = forward(model, inputs, is_train)
     width = max((x.shape[1] for x in vectors), default=0)
-    return [x if len(x) else model.ops.alloc2f(0, width) for x in vectors], backprop
+    vectors = [x if len(x) else model.ops.alloc2f(0, width) for x in vectors]
+    if not model.attrs["context"]:
+        return vectors, backprop
+    rows = [_first_pieces(data) for data in inputs]
+    contexts = [_context(data, x, y) for data, x, y in zip(inputs, rows, vectors)]
+
+    def backprop_both(d_outputs: List[Floats2d]) -> List[Any]:
+        d_inputs = backprop([x[:, width:] for x in d_outputs])
+        filled = [i for i, data in enumerate(inputs) if len(rows[i])]
+        for i, d_data in zip(filled, d_inputs):
+            d_state = d_data.model_output["last_hidden_state"].reshape((-1, width))
+            d_context = model.attrs["grad_factor"] * d_outputs[i][:, :width]
+            model.ops.scatter_add(d_state, cast(Any, rows[i]), d_context)
+        return d_inputs
+
+    outputs = [model.ops.xp.hstack((x, y)) for x, y in zip(contexts, vectors)]
+    return outputs, backprop_both
+
+
+def _first_pieces(data: Any) -> Array1d:
+    """RETURNS: For each token the row, in the flattened last hidden state, of the first word piece of the sequence in
+    which the token was read. [n_tokens]"""
+    lengths = data.align.lengths
+    if not len(lengths):
+        return numpy.zeros(0, dtype="int64")
+    pieces = data.align.dataXd.reshape(-1)
+    n_pieces = data.model_output["last_hidden_state"].shape[1]
+    # A token without word pieces, such as a space, was read with the one before it.
+    first = numpy.cumsum(lengths) - lengths
+    first = numpy.maximum.accumulate(numpy.where(lengths > 0, first, 0))
+    return (pieces[first] // n_pieces * n_pieces) if len(pieces) else 0 * first
+
+
+def _context(data: Any, rows: Array1d, vectors: Floats2d) -> Floats2d:
+    if not len(rows):
+        return vectors
+    state = data.model_output["last_hidden_state"]
+    return cast(Floats2d, state.reshape((-1, state.shape[-1]))[rows])
 
 
 def _layer_mixing(layers: List[int]) -> Model[List[Any], List[Any]]:
