@@ -102,6 +102,14 @@ class Errors:
     )
     E404 = "[E404] {setting} = {value!r} is not one of {known}."
     E405 = "[E405] {setting} must be {wanted}, not {value!r}."
+    E406 = (
+        "[E406] spacy-jere.TransformerModel.v1 reads models with a WordPiece vocabulary (BERT and its kin), not "
+        "{tokenizer}. Use spacy-transformers.TransformerModel.v3 for this one."
+    )
+    E407 = (
+        "[E407] The listeners of spacy-jere.TransformerModel.v1 can't be replaced. Keep the transformer in the "
+        "pipeline."
+    )
 
 
 class Warnings:

@@ -133,7 +133,9 @@ def test_optional_packages_are_imported_inside_functions(name):
     assert not first_names & OPTIONAL
 
 
-@pytest.mark.parametrize("name", [x for x in MODULES if not x.startswith("models.")])
+@pytest.mark.parametrize(
+    "name", [x for x in MODULES if not x.startswith(("models.", "optimizers."))]
+)
 def test_only_models_import_torch(name):
     assert not {x.split(".")[0] for x in imports_of(name, parse(name))} & TORCH
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
 from .layers.birnn import CELLS, Cell
-from .layers.classifier import make_classifier
+from .layers.classifier import expect_none, make_classifier
 from .layers.pair_scores import in_chunks, ordered_pairs
 from .layers.settings import require_at_least, require_choice, require_rate
 from .layers.span_encoder import EncodedTokens, SpanEncoder
@@ -129,6 +129,7 @@ class SpERT(JointHead):
         self.entity_classifier = make_classifier(
             self.encoder.span_width, n_entity_labels + 1, classifier_hidden, dropout
         )
+        expect_none(self.entity_classifier)
         if n_relation_labels:
             self.relation_classifier = make_classifier(
                 self.encoder.pair_width, n_relation_labels, classifier_hidden, dropout
