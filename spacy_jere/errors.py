@@ -110,6 +110,17 @@ class Errors:
         "[E407] The listeners of spacy-jere.TransformerModel.v1 can't be replaced. Keep the transformer in the "
         "pipeline."
     )
+    # Checkpoints
+    E410 = "[E410] {path} is no checkpoint of SpERT: {missing} is missing."
+    E411 = (
+        "[E411] {path} has weights that SpERT does not have: '{key}'. Was it written by another model or another "
+        "version?"
+    )
+    E412 = "[E412] {path} lacks the weights '{key}' of shape {expected}."
+    E413 = (
+        "[E413] The weights '{key}' of {path} have the shape {found}, but its config.json and types.json ask for "
+        "{expected}."
+    )
 
 
 class Warnings:

@@ -30,7 +30,7 @@ ALLOWED = {
     "models.decoding": {"models.joint", "models.types", "schema"},
     "models.layers": {"models.layers", "models.shim", "models.types"},
     "formats": {"formats", "relations"},
-    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint"},
+    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint"},
 }  # fmt: skip
 # Any other module of models/ is a paper's
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}

@@ -160,13 +160,18 @@ JointModel = Model[JointBatch, Any]
 
 
 def build_joint_model(
-    tok2vec: Model[List[Doc], List[Floats2d]], head: Type[JointHead], settings: Dict[str, Any]
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    head: Type[JointHead],
+    settings: Dict[str, Any],
+    *,
+    bfloat16: bool = False,
 ) -> JointModel:
     """Put a torch head on token vectors.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors; listeners are welcome.
     head (Type[JointHead]): Built at initialization, when the width of the vectors and the labels are known.
     settings (Dict[str, Any]): The head's other arguments, plain values.
+    bfloat16 (bool): Let the head compute in bfloat16 where that is safe (autocast).
     RETURNS (JointModel): In training it gives one loss per task, [n_tasks], and takes their gradients; in
         prediction it gives Proposals. Its attribute `tasks` names the losses.
     """
@@ -178,7 +183,7 @@ def build_joint_model(
         shims=[TorchShim(head)],
         refs={"tok2vec": tok2vec},
         dims={"nI": None},
-        attrs={"settings": settings, "dropout_rate": 0.0, "tasks": []},
+        attrs={"settings": settings, "dropout_rate": 0.0, "tasks": [], "bfloat16": bfloat16},
     )
     return model
 
@@ -240,7 +245,8 @@ def _forward(
         ),
         kwargs={},
     )
-    losses, backprop_torch = shim(inputs, is_train)
+    with _precision(model, device):
+        losses, backprop_torch = shim(inputs, is_train)
     model.attrs["tasks"] = list(losses)
     sizes = [len(x) for x in vectors]
 
@@ -259,6 +265,10 @@ def _forward(
 
     values = numpy.asarray([float(x.detach()) for x in losses.values()], dtype="f")
     return values, backprop
+
+
+def _precision(model: JointModel, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=model.attrs["bfloat16"])
 
 
 def _no_backprop(d_output: Any) -> List[Doc]:
@@ -283,7 +293,8 @@ def _predict(model: JointModel, batch: JointBatch, flat: Floats2d) -> Proposals:
         if batch.given is not None:
             given = _given(batch.given, chosen, first - starts[chosen], device)
         inputs = (vectors[_tensor(rows, device)], _tensor(sizes, device), None, given)
-        candidates = cast(Candidates, shim.predict(ArgsKwargs(args=inputs, kwargs={})))
+        with _precision(model, device):
+            candidates = cast(Candidates, shim.predict(ArgsKwargs(args=inputs, kwargs={})))
         window, start, end, label = (x.cpu().numpy() for x in candidates.entities)
         document, offset = windows[chosen[window], 0], windows[chosen[window], 1] - first[window]
         pairs = torch.stack([candidates.heads, candidates.tails], 1).cpu().numpy()

@@ -17,13 +17,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
-from .layers.birnn import CELLS, Cell
+from .layers.birnn import Cell
 from .layers.classifier import expect_none, make_classifier
-from .layers.pair_scores import in_chunks, ordered_pairs
-from .layers.settings import require_at_least, require_choice, require_rate
-from .layers.span_encoder import EncodedTokens, SpanEncoder
+from .layers.pair_scores import ordered_pairs, score_in_chunks
+from .layers.span_encoder import EncodedTokens, SpanEncoder, check_span_settings
 from .layers.span_sampling import sample_pairs, sample_spans
-from .layers.spans import Spans, all_spans
+from .layers.spans import Spans, all_spans, classified
 from .shim import Dropout
 
 
@@ -43,6 +42,7 @@ def build_spert_v1(
     birnn_dropout: Optional[float] = 0.35,
     token_dropout: Optional[float] = 0.0,
     re_loss_weight: float = 1.0,
+    bfloat16: bool = False,
 ) -> JointModel:
     """Build the model. The defaults are the published settings.
 
@@ -57,6 +57,7 @@ def build_spert_v1(
         tasks and for each, whose output joins the token vectors (not in the paper); none by default.
     token_dropout (Optional[float]): Rate at which these layers see whole tokens hidden in training.
     re_loss_weight (float): Factor on the loss of relations.
+    bfloat16 (bool): Compute in bfloat16 where that is safe (autocast).
     RAISES (ValueError): A setting out of its range.
     """
     settings = {
@@ -75,14 +76,8 @@ def build_spert_v1(
         "token_dropout": token_dropout,
         "re_loss_weight": re_loss_weight,
     }
-    require_choice(settings, "cell", CELLS)
-    require_at_least(
-        settings, 1, "max_span_width", "width_embedding", "classifier_hidden", "hidden"
-    )
-    require_at_least(settings, 0, "negative_entities", "negative_relations", "re_loss_weight")
-    require_at_least(settings, 0, "shared_layers", "ner_layers", "re_layers")
-    require_rate(settings, "dropout", "birnn_dropout", "token_dropout")
-    return build_joint_model(tok2vec, SpERT, settings)
+    check_span_settings(settings)
+    return build_joint_model(tok2vec, SpERT, settings, bfloat16=bfloat16)
 
 
 class SpERT(JointHead):
@@ -175,10 +170,11 @@ class SpERT(JointHead):
         else:
             entities, scores = given, vectors.new_ones(len(given.label))
         heads, tails = ordered_pairs(entities.window)
-        probabilities = vectors.new_zeros(len(heads), self.n_relation_labels)
-        if self.n_relation_labels and len(heads):
-            parts = [self.pair_logits(encoded, entities, i, j) for i, j in in_chunks(heads, tails)]
-            probabilities = torch.sigmoid(torch.cat(parts))
+
+        def score(i: Tensor, j: Tensor) -> Tensor:
+            return torch.sigmoid(self.pair_logits(encoded, entities, i, j))
+
+        probabilities = score_in_chunks(score, heads, tails, self.n_relation_labels)
         return Candidates(entities, scores, heads, tails, probabilities)
 
     def span_logits(
@@ -200,7 +196,5 @@ class SpERT(JointHead):
     def _find_entities(self, encoded: EncodedTokens, lengths: Tensor) -> Tuple[Entities, Tensor]:
         spans = all_spans(lengths, self.max_span_width)
         probabilities = torch.softmax(self.span_logits(encoded, *spans), 1)
-        scores, best = probabilities.max(1)
-        found = torch.nonzero(best)[:, 0]
-        entities = Entities(*(x[found] for x in (*spans, best - 1)))
-        return entities, scores[found]
+        found, label, scores = classified(spans, probabilities)
+        return Entities(*found, label), scores

@@ -22,9 +22,9 @@ from .layers.crf import BioCRF, n_bio_tags
 from .layers.pair_scores import (
     DistMult,
     both_directions,
-    in_chunks,
     ordered_pairs,
     related_pairs,
+    score_in_chunks,
 )
 from .layers.settings import require_at_least, require_choice, require_rate
 from .layers.span_pooling import range_maximum
@@ -213,8 +213,11 @@ class TaskSpecificBiRNN(JointHead):
         g = torch.cat([h_r[entities.end - 1], self.label_embedding(entities.label)], 1)
         g = self.pair_dropout(g)
         f = self.r1(g)
-        parts = [self._pair_logits(h_r, entities, g, f, i, j) for i, j in in_chunks(heads, tails)]
-        return torch.cat(parts)
+
+        def score(i: Tensor, j: Tensor) -> Tensor:
+            return self._pair_logits(h_r, entities, g, f, i, j)
+
+        return score_in_chunks(score, heads, tails, self.n_relation_labels)
 
     def _pair_logits(
         self, h_r: Tensor, entities: Entities, g: Tensor, f: Tensor, i: Tensor, j: Tensor

@@ -1,6 +1,6 @@
 """Ordered pairs of entities and the scores they are given."""
 
-from typing import Iterator, Tuple
+from typing import Callable, Iterator, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,15 @@ _PAIRS_AT_ONCE = 1 << 14
 def in_chunks(heads: Tensor, tails: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
     """YIELDS (Tuple[Tensor, Tensor]): Heads and tails of as many pairs as may be scored together."""
     return zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
+
+
+def score_in_chunks(
+    score: Callable[[Tensor, Tensor], Tensor], heads: Tensor, tails: Tensor, n_labels: int
+) -> Tensor:
+    """score (Callable): From heads and tails, [n_pairs], to [n_pairs, n_labels]. RETURNS: The scores of all pairs."""
+    if not n_labels or not len(heads):
+        return torch.zeros(len(heads), n_labels, device=heads.device)
+    return torch.cat([score(i, j) for i, j in in_chunks(heads, tails)])
 
 
 def ordered_pairs(window: Tensor) -> Tuple[Tensor, Tensor]:

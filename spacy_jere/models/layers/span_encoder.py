@@ -6,8 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from ..shim import Dropout
-from .birnn import BiRNNStack, Cell, make_packing
+from .birnn import CELLS, BiRNNStack, Cell, make_packing
+from .settings import Settings, require_at_least, require_choice, require_rate
 from .span_pooling import range_maximum
+
+
+def check_span_settings(settings: Settings) -> None:
+    """RAISES (ValueError): A setting that span-based models share is out of its range."""
+    require_choice(settings, "cell", CELLS)
+    require_at_least(
+        settings, 1, "max_span_width", "width_embedding", "classifier_hidden", "hidden"
+    )
+    require_at_least(settings, 0, "negative_entities", "negative_relations", "re_loss_weight")
+    require_at_least(settings, 0, "shared_layers", "ner_layers", "re_layers")
+    require_rate(settings, "dropout", "birnn_dropout", "token_dropout")
 
 
 class EncodedTokens(NamedTuple):

@@ -1,6 +1,6 @@
 """Spans of a batch of windows."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 import torch
 from torch import Tensor
@@ -59,3 +59,14 @@ def best_overlap(spans: Spans, others: Spans) -> Tensor:
         union = end - start + (others.end - others.start) - shared
         best[rows] = torch.where(shared > 0, shared / union, 0.0).max(1).values
     return best
+
+
+def classified(spans: Spans, probabilities: Tensor) -> Tuple[Spans, Tensor, Tensor]:
+    """Keep the spans whose most probable label is not the first, "none".
+
+    probabilities (Tensor): Shape [n_spans, 1 + n_labels].
+    RETURNS (Tuple[Spans, Tensor, Tensor]): The spans, the index of their label and its probability.
+    """
+    scores, best = probabilities.max(1)
+    found = torch.nonzero(best)[:, 0]
+    return Spans(*(x[found] for x in spans)), best[found] - 1, scores[found]

@@ -72,9 +72,9 @@ def _pooled_forward(
     read = [data for data in inputs if len(data.align.lengths)]
     if not read:
         return [ops.alloc2f(0, 0) for _ in inputs], lambda d_outputs: []
-    states = [_flat_state(data) for data in read]
-    places = [data.align.dataXd.reshape(-1) for data in read]
-    firsts = [_first_pieces(data) for data in read]
+    states: List[Any] = [_flat_state(data) for data in read]
+    places = [ops.asarray1i(data.align.dataXd.reshape(-1)) for data in read]
+    firsts = [ops.asarray1i(_first_pieces(data)) for data in read]
     sizes = numpy.concatenate([data.align.lengths for data in read])
     filled = numpy.nonzero(sizes)[0]
     pieces = ops.xp.concatenate([x[place] for x, place in zip(states, places)])
