@@ -69,10 +69,14 @@ def main() -> None:
     examples = list(JointCorpus(args.data)(nlp))
     rows = [(size, *costs(nlp, examples, size, args.rounds)) for size in BATCH_SIZES]
     table = [(size, f"{training:.2f}", f"{prediction:.2f}") for size, training, prediction in rows]
-    msg.table(table, header=("batch", "training", "prediction"), aligns=("r", "r", "r"), divider=True)
+    msg.table(
+        table, header=("batch", "training", "prediction"), aligns=("r", "r", "r"), divider=True
+    )
     msg.info("Times as long as the bare encoder (median over batches, one thread)")
     ours, bare = throughput(nlp, [example.reference for example in examples])
-    msg.info(f"nlp.pipe on raw text: {ours:,.0f} words/s, bare encoder {bare:,.0f}: {ours / bare:.2f}")
+    msg.info(
+        f"nlp.pipe on raw text: {ours:,.0f} words/s, bare encoder {bare:,.0f}: {ours / bare:.2f}"
+    )
 
 
 def costs(nlp: Language, examples: List[Example], size: int, rounds: int) -> List[float]:

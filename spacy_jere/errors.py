@@ -66,6 +66,7 @@ class Errors:
     )
     E207 = "[E207] window is 'sentence' or 'doc', not {window!r}."
     E208 = "[E208] {name} is a probability between 0 and 1, not {value!r}."
+    E209 = "[E209] learn_rate_factor must be larger than 0, not {value!r}."
     E210 = "[E210] A label is a string that is not empty, not {label!r}."
     # Data
     E300 = (

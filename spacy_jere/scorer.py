@@ -15,6 +15,28 @@ from .relations import Mention, StoredRelation, mention_span, stored_relations
 Scores = Dict[str, Any]
 Pair = Tuple[Mention, Mention]
 
+# What training chooses the best model by; a score with None is neither weighed nor logged there.
+DEFAULT_SCORE_WEIGHTS: Dict[str, Optional[float]] = {
+    "joint_f": 1.0,
+    "ents_f": 0.0,
+    "ents_p": 0.0,
+    "ents_r": 0.0,
+    "ents_per_type": None,
+    "ents_macro_p": None,
+    "ents_macro_r": None,
+    "ents_macro_f": None,
+    "rels_f": 0.0,
+    "rels_p": 0.0,
+    "rels_r": 0.0,
+    "rels_per_type": None,
+    "rels_macro_p": None,
+    "rels_macro_r": None,
+    "rels_macro_f": None,
+    "rels_boundary_p": None,
+    "rels_boundary_r": None,
+    "rels_boundary_f": None,
+}
+
 
 class LabelledPair(NamedTuple):
     """A relation as it is compared."""

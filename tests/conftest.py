@@ -225,19 +225,20 @@ def small_overrides(request):
     """What makes a config of configs/ small and free of downloads."""
 
     def _small_overrides(name):
-        settings = {f"components.joint_ner_re.model.{key}": value for key, value in SMALL.items()}
-        settings["components.joint_ner_re.model.tok2vec.characters"] = 4
         config = Config().from_disk(CONFIGS / name, interpolate=False)
+        model = config["components"]["joint_ner_re"]["model"]
+        path = "components.joint_ner_re.model"
+        settings = {f"{path}.{key}": value for key, value in SMALL.items() if key in model}
+        if "characters" in model["tok2vec"]:
+            settings[f"{path}.tok2vec.characters"] = 4
         if "transformer" in config["nlp"]["pipeline"]:
             settings["paths.encoder"] = request.getfixturevalue("tiny_bert")
-            contextual = "components.joint_ner_re.model.tok2vec.contextual"
-            side_by_side = config["components"]["joint_ner_re"]["model"]["tok2vec"][
-                "contextual"
-            ].get("*")
-            if side_by_side is None:
-                settings[f"{contextual}.layers"] = [-3, -2, -1]
-            else:
-                settings |= {f"{contextual}.*.{listener}.layers": [-2] for listener in side_by_side}
+        # The tiny transformer has few layers.
+        contextual = model["tok2vec"].get("contextual", {})
+        if contextual.get("layers"):
+            settings[f"{path}.tok2vec.contextual.layers"] = [-3, -2, -1]
+        for listener in contextual.get("*", ()):
+            settings[f"{path}.tok2vec.contextual.*.{listener}.layers"] = [-2]
         if config["paths"]["vectors"]:
             settings["paths.vectors"] = request.getfixturevalue("tiny_vectors")
         settings["system.gpu_allocator"] = None

@@ -24,6 +24,8 @@ SETTINGS = {
     "spans_key": "everything",
     "schema": {"MET": {"symmetric": True, "head": ["PER"]}},
     "given_entities": True,
+    "overlap": False,
+    "learn_rate_factor": 2.0,
 }
 MODEL_SETTINGS = {
     "cell": "lstm",

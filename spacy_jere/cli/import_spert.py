@@ -21,8 +21,9 @@ def import_spert_cli(
     from ..models.spert_checkpoint import import_spert, read_checkpoint
 
     try:
+        found = read_checkpoint(checkpoint, types)
         nlp = import_spert(
-            read_checkpoint(checkpoint, types),
+            found,
             lang=lang,
             rel_threshold=rel_threshold,
             max_span_width=max_span_width,
@@ -31,7 +32,6 @@ def import_spert_cli(
     except ValueError as error:
         msg.fail("Can't import the checkpoint", str(error), exits=1)
     nlp.to_disk(output)
-    component = nlp.get_pipe("joint_ner_re")
     msg.good(f"{checkpoint} -> {output}")
-    msg.text(f"Entities: {', '.join(component.entity_labels)}")
-    msg.text(f"Relations: {', '.join(component.relation_labels)}")
+    msg.text(f"Entities: {', '.join(found.entity_labels)}")
+    msg.text(f"Relations: {', '.join(found.relation_labels)}")

@@ -33,6 +33,19 @@ class Aligned(NamedTuple):
     lost: "Counter[str]"
 
 
+class Given(NamedTuple):
+    """The entities that a batch of Docs has already, where relations are looked for between them.
+
+    rows: Window, first token and end (counted through all Docs) and label. Shape [n_entities, 4].
+    unknown: The labels, sorted, of those left out because the model doesn't know the label.
+    n_across: How many are left out because they reach across windows.
+    """
+
+    rows: Array2d
+    unknown: List[str]
+    n_across: int
+
+
 def doc_windows(doc: Doc, window: str) -> List[Tuple[int, int]]:
     """The parts of a Doc that are read one by one.
 
@@ -119,10 +132,8 @@ def make_targets(
     flat: List[bool] = []
     relations: List[Tuple[int, int, int]] = []
     both_ways: List[bool] = []
-    sizes = [len(item.known) for item in aligned]
-    offsets = numpy.cumsum(sizes) - sizes
-    starts = offsets[windows[:, 0]] + windows[:, 1]
-    for item, offset in zip(aligned, offsets.tolist()):
+    offsets, starts = _batch_starts([len(item.known) for item in aligned], windows)
+    for item, offset in zip(aligned, offsets):
         base = len(entities)
         chosen = _non_overlapping(item.entities)
         for entity in item.entities:
@@ -144,6 +155,38 @@ def make_targets(
         numpy.asarray(both_ways, dtype=bool),
         annotated[windows[:, 0]],
     )
+
+
+def align_given(docs: Sequence[Doc], windows: Array2d, entity_labels: Dict[str, int]) -> Given:
+    """Put the entities of doc.ents into arrays: those with a known label that lie in one window.
+
+    docs (Sequence[Doc]): The batch.
+    windows (Array2d): Doc, first token and end of each window. Shape [n_windows, 3].
+    entity_labels (Dict[str, int]): The index of each label.
+    RETURNS (Given): Them, and what was left out.
+    """
+    rows: List[Tuple[int, int, int, int]] = []
+    unknown: Set[str] = set()
+    n_across = 0
+    offsets, starts = _batch_starts([len(doc) for doc in docs], windows)
+    for doc, offset in zip(docs, offsets):
+        for span in doc.ents:
+            if span.label_ not in entity_labels:
+                unknown.add(span.label_)
+                continue
+            start, end = offset + span.start, offset + span.end
+            window = int(numpy.searchsorted(starts, start, side="right")) - 1
+            if end <= starts[window] + windows[window, 2] - windows[window, 1]:
+                rows.append((window, start, end, entity_labels[span.label_]))
+            else:
+                n_across += 1
+    return Given(numpy.asarray(rows, dtype="int64").reshape((-1, 4)), sorted(unknown), n_across)
+
+
+def _batch_starts(sizes: List[int], windows: Array2d) -> Tuple[List[int], Array1d]:
+    """RETURNS: Where each Doc [n_docs] and each window [n_windows] starts, counted through all Docs."""
+    offsets = numpy.cumsum(sizes) - sizes
+    return offsets.tolist(), offsets[windows[:, 0]] + windows[:, 1]
 
 
 def _non_overlapping(entities: List[TokenSpan]) -> Set[TokenSpan]:

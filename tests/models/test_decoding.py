@@ -33,13 +33,14 @@ def proposals(entities=ENTITIES, scores=SCORES, pairs=PAIRS):
     )
 
 
-def run(threshold=0.5, schema=None, n_docs=2, **changes):
+def run(threshold=0.5, schema=None, n_docs=2, overlap=True, **changes):
     return decode(
         proposals(**changes),
         n_docs,
         entity_labels=ENTITY_LABELS,
         relation_labels=RELATION_LABELS,
         rel_threshold=threshold,
+        overlap=overlap,
         schema=parse_schema(schema),
     )
 
@@ -93,7 +94,7 @@ def test_docs_without_entities_between_others():
 
 def test_no_relation_labels():
     empty = Proposals(*proposals()[:3], numpy.zeros((len(PAIRS), 0)))
-    options = {"rel_threshold": 0.5, "schema": {}}
+    options = {"rel_threshold": 0.5, "overlap": True, "schema": {}}
     result = decode(empty, 2, entity_labels=ENTITY_LABELS, relation_labels=[], **options)
     assert [x.relations for x in result] == [[], []]
 
