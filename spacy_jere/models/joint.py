@@ -5,7 +5,20 @@ vectors of a batch into losses (training) or candidates (prediction). A head kno
 that drives it nothing about torch.
 """
 
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type, cast
+from contextlib import nullcontext
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Type,
+    cast,
+)
 
 import numpy
 import torch
@@ -267,8 +280,8 @@ def _forward(
     return values, backprop
 
 
-def _precision(model: JointModel, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=model.attrs["bfloat16"])
+def _precision(model: JointModel, device: torch.device) -> ContextManager[Any]:
+    return torch.autocast(device.type, torch.bfloat16) if model.attrs["bfloat16"] else nullcontext()
 
 
 def _no_backprop(d_output: Any) -> List[Doc]:

@@ -5,7 +5,9 @@ neighbours, it has at least one, and the alignment is known without a search. Wh
 read is cut between tokens, so that nothing is left out.
 """
 
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple, cast
+import copy
+from contextlib import nullcontext
+from typing import Any, Callable, ContextManager, Dict, List, NamedTuple, Tuple, cast
 from weakref import WeakKeyDictionary
 
 import numpy
@@ -17,9 +19,8 @@ from thinc.types import Ragged
 from ...errors import Errors
 from ..types import Array1d
 
-# Tokens whose word pieces are kept, for each tokenizer.
+# Tokens whose word pieces are kept.
 _MAX_KEPT = 1 << 17
-_KEPT: "WeakKeyDictionary[Any, Dict[str, Pieces]]" = WeakKeyDictionary()
 
 
 class Pieces(NamedTuple):
@@ -27,6 +28,44 @@ class Pieces(NamedTuple):
 
     ids: List[int]
     strings: List[str]
+
+
+class Splitter(Dict[str, Pieces]):
+    """The word pieces of tokens, each split once.
+
+    tokenizer: Of a transformer with a WordPiece vocabulary.
+    RAISES (ValueError): It has another vocabulary.
+    """
+
+    def __init__(self, tokenizer: Any):
+        super().__init__()
+        self.unknown = Pieces([tokenizer.unk_token_id], [tokenizer.unk_token])
+        self.fast: Any = None
+        self.slow: Any = None
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if backend is not None and type(backend.model).__name__ == "WordPiece":
+            self.fast = copy.deepcopy(backend)
+            self.fast.no_truncation()
+            self.fast.no_padding()
+        elif hasattr(tokenizer, "wordpiece_tokenizer"):
+            self.slow = tokenizer
+        else:
+            raise ValueError(Errors.E406.format(tokenizer=type(tokenizer).__name__))
+
+    def __missing__(self, word: str) -> Pieces:
+        if self.fast is not None:
+            # Not in batches: the threads that these start cost more than a few new words.
+            found = self.fast.encode(word, add_special_tokens=False)
+            pieces = Pieces(found.ids, found.tokens)
+        else:
+            strings = self.slow.tokenize(word)
+            pieces = Pieces(self.slow.convert_tokens_to_ids(strings), strings)
+        # Spaces and control characters have no word piece of their own.
+        self[word] = pieces if pieces.ids else self.unknown
+        return self[word]
+
+
+_SPLITTERS: "WeakKeyDictionary[Any, Splitter]" = WeakKeyDictionary()
 
 
 class Reading(NamedTuple):
@@ -93,9 +132,11 @@ def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable
     spans = model.attrs["get_spans"](docs)
     readings = _readings(model, spans)
     wordpieces = _wordpieces(model.tokenizer, readings)
-    device = model.transformer.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=model.attrs["bfloat16"]):
-        output, backprop_output = model.layers[0](wordpieces, is_train)
+    with _precision(model):
+        if is_train or model.layers[0].shims[0]._mixed_precision:
+            output, backprop_output = model.layers[0](wordpieces, is_train)
+        else:
+            output, backprop_output = _predict(model.transformer, wordpieces), _no_backprop
     align, data = _split(docs, readings, wordpieces, output)
     nested: List[List[Span]] = [[] for _ in docs]
     for reading in readings:
@@ -109,46 +150,55 @@ def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable
     return batch, backprop
 
 
+def _precision(model: Any) -> ContextManager[Any]:
+    if not model.attrs["bfloat16"]:
+        return nullcontext()
+    return torch.autocast(model.transformer.device.type, torch.bfloat16)
+
+
+def _predict(transformer: Any, wordpieces: Any) -> Any:
+    """What the layer of spacy-transformers does, without going through all modules to change their mode and back."""
+    if transformer.training:
+        transformer.eval()
+    device = transformer.device
+    inputs = {
+        "input_ids": torch.as_tensor(wordpieces.input_ids, device=device),
+        "attention_mask": torch.as_tensor(wordpieces.attention_mask, device=device),
+    }
+    if wordpieces.token_type_ids is not None:
+        inputs["token_type_ids"] = torch.as_tensor(wordpieces.token_type_ids, device=device)
+    with torch.no_grad():
+        return transformer(**inputs)
+
+
+def _no_backprop(d_output: Any) -> None:
+    return None
+
+
 def _readings(model: Any, nested: List[List[Span]]) -> List[Reading]:
     """The spans with their word pieces, cut where they are longer than the transformer can read."""
     tokenizer = model.tokenizer
     n_special = tokenizer.num_special_tokens_to_add()
     positions = getattr(model.transformer.config, "max_position_embeddings", None)
     limit = min(tokenizer.model_max_length, positions or tokenizer.model_max_length) - n_special
-    kept = _kept_pieces(tokenizer)
-    words = [[[token.text for token in span] for span in spans] for spans in nested]
-    _learn(tokenizer, kept, (word for spans in words for span in spans for word in span))
+    pieces_of = _splitter(tokenizer)
     readings = []
-    for i, (spans, texts) in enumerate(zip(nested, words)):
-        for span, tokens in zip(spans, texts):
-            pieces = [kept[word] for word in tokens]
+    for i, spans in enumerate(nested):
+        for span in spans:
+            pieces = [pieces_of[token.text] for token in span]
             for start, end in _cut([len(x.ids) for x in pieces], limit):
                 part = span if end - start == len(pieces) else span[start:end]
                 readings.append(Reading(i, part, _shorten(pieces[start:end], limit)))
     return readings
 
 
-def _kept_pieces(tokenizer: Any) -> Dict[str, Pieces]:
-    kept = _KEPT.get(tokenizer)
-    if kept is None:
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        kind = type(backend.model).__name__ if backend is not None else None
-        if kind != "WordPiece" and not hasattr(tokenizer, "wordpiece_tokenizer"):
-            raise ValueError(Errors.E406.format(tokenizer=type(tokenizer).__name__))
-        kept = _KEPT[tokenizer] = {}
-    if len(kept) > _MAX_KEPT:
-        kept.clear()
-    return kept
-
-
-def _learn(tokenizer: Any, kept: Dict[str, Pieces], words: Iterable[str]) -> None:
-    new = list(dict.fromkeys(word for word in words if word not in kept))
-    if not new:
-        return
-    for word, ids in zip(new, tokenizer(new, add_special_tokens=False)["input_ids"]):
-        # Spaces and control characters have no word piece of their own.
-        ids = ids or [tokenizer.unk_token_id]
-        kept[word] = Pieces(ids, tokenizer.convert_ids_to_tokens(ids))
+def _splitter(tokenizer: Any) -> Splitter:
+    if tokenizer not in _SPLITTERS:
+        _SPLITTERS[tokenizer] = Splitter(tokenizer)
+    splitter = _SPLITTERS[tokenizer]
+    if len(splitter) > _MAX_KEPT:
+        splitter.clear()
+    return splitter
 
 
 def _cut(sizes: List[int], limit: int) -> List[Tuple[int, int]]:
