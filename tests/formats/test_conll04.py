@@ -6,7 +6,6 @@ from spacy.vocab import Vocab
 
 from spacy_jere.formats import (
     Record,
-    RecordEntity,
     RecordRelation,
     SourceError,
     read_records,
@@ -28,13 +27,13 @@ FILE = """#doc 12
 0\tRain\u2028\tO\t['N']\t[0]
 """
 RECORDS = [
-    Record(
+    Record.from_words(
         ["Ada", "Byron", "of", "Acme", ",", "New", "Oslo"],
-        [RecordEntity(0, 2, "Peop"), RecordEntity(3, 4, "Org"), RecordEntity(5, 7, "Loc")],
+        [(0, 2, "Peop"), (3, 4, "Org"), (5, 7, "Loc")],
         [RecordRelation(0, 1, "Work_For"), RecordRelation(0, 2, "Live_In")],
         meta={"orig_id": "12"},
     ),
-    Record(["Rain\u2028"], [], [], meta={"orig_id": "13"}),
+    Record.from_words(["Rain\u2028"], [], [], meta={"orig_id": "13"}),
 ]
 ADA = "0\tAda\tB-Peop\t['N']\t[0]"
 # Sentences, entities and relations of the public files
@@ -90,7 +89,9 @@ def test_read(save, change):
 )
 def test_tags_become_entities_as_in_conlleval(save, tags, entities):
     (record,) = read(save(sentence(*tags.split())))
-    assert record.entities == entities
+    assert record == Record.from_words(
+        ["w"] * len(tags.split()), entities, [], meta={"orig_id": "1"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import spacy
@@ -7,7 +8,6 @@ from spacy.tokens import Doc, Span
 
 from spacy_jere.formats import (
     Record,
-    RecordEntity,
     RecordRelation,
     SourceError,
     read_records,
@@ -25,15 +25,15 @@ FILE = """[
 ]
 """
 RECORDS = [
-    Record(
+    Record.from_words(
         ["Ada", "lives", "in", "New", "Oslo", "."],
-        [RecordEntity(0, 1, "PER"), RecordEntity(3, 5, "LOC")],
+        [(0, 1, "PER"), (3, 5, "LOC")],
         [RecordRelation(0, 1, "LIVES_IN")],
-        "Ada lives in New Oslo.",
-        {"orig_id": "a-1"},
+        text="Ada lives in New Oslo.",
+        meta={"orig_id": "a-1"},
     ),
-    Record(["Bo", "\u2028", "sleeps"], [RecordEntity(0, 1, "PER")], []),
-    Record(["עדה", "🏠"], [], None),
+    Record.from_words(["Bo", "\u2028", "sleeps"], [(0, 1, "PER")], []),
+    Record.from_words(["עדה", "🏠"]),
 ]
 GOOD = '{"tokens": ["Ada", "met", "Bo"], "entities": [{"type": "PER", "start": 0, "end": 1}]}'
 
@@ -118,8 +118,8 @@ PER = {"type": "PER", "start": 0, "end": 1}
         ({"relations": None}, "'relations' must be a list"),
         ({"entities": [["PER", 0, 1]]}, "an entity needs"),
         ({"entities": [{"type": "PER", "start": 0}]}, "an entity needs"),
-        ({"entities": [{**PER, "type": ""}]}, "an entity needs"),
-        ({"entities": [{**PER, "end": "1"}]}, "an entity needs"),
+        ({"entities": [{**PER, "type": ""}]}, "an entity needs a label"),
+        ({"entities": [{**PER, "end": "1"}]}, "must be whole numbers"),
         ({"entities": [PER, {**PER, "end": 4}]}, "'PER' has tokens 0:4, but the sentence has 3"),
         ({"entities": [{**PER, "start": 1}]}, "'PER' has tokens 1:1"),
         ({"entities": [{**PER, "start": -1}]}, "'PER' has tokens -1:1"),
@@ -151,10 +151,7 @@ def test_write_then_read_gives_the_same_records(vocab, tmp_path):
     path = tmp_path / "out.json"
     write(to_docs(RECORDS, vocab), path)
     for read_again, record in zip(read_records(path), RECORDS, strict=True):
-        record = Record(
-            record.words, record.entities, record.relations, record.text
-        )  # without meta
-        assert read_again == record
+        assert read_again == replace(record, meta={})
     assert "עדה" in path.read_text(encoding="utf8")
 
 
@@ -183,8 +180,9 @@ def test_text_keeps_its_white_space(vocab, tmp_path, text):
 
 @pytest.mark.parametrize("text", ["Ada  met\n\nBo", " Ada met Bo\n", "AdametBo", "\tAda met Bo"])
 def test_offsets_mean_the_tokens_whatever_white_space_the_text_has(vocab, text):
-    entities = [RecordEntity(0, 1, "PER"), RecordEntity(1, 3, "X"), RecordEntity(2, 3, "PER")]
-    record = Record(["Ada", "met", "Bo"], entities, [RecordRelation(0, 2, "MET")], text)
+    entities = [(0, 1, "PER"), (1, 3, "X"), (2, 3, "PER")]
+    relations = [RecordRelation(0, 2, "MET")]
+    record = Record.from_words(["Ada", "met", "Bo"], entities, relations, text=text)
     (doc,) = to_docs([record], vocab)
     assert doc.text == text
     solid = [[x.text for x in span if not x.is_space] for span in doc.spans["joint_ner_re"]]
@@ -193,14 +191,15 @@ def test_offsets_mean_the_tokens_whatever_white_space_the_text_has(vocab, text):
 
 
 def test_overlapping_entities_are_kept(vocab, tmp_path):
-    entities = [RecordEntity(0, 3, "ORG"), RecordEntity(2, 3, "LOC"), RecordEntity(4, 5, "PER")]
+    entities = [(0, 3, "ORG"), (2, 3, "LOC"), (4, 5, "PER")]
     relations = [RecordRelation(0, 1, "IN"), RecordRelation(2, 0, "OF")]
-    (doc,) = to_docs([Record(["Bank", "of", "Rome", "employs", "Bo"], entities, relations)], vocab)
+    record = Record.from_words(["Bank", "of", "Rome", "employs", "Bo"], entities, relations)
+    (doc,) = to_docs([record], vocab)
     assert [(x.text, x.label_) for x in doc.ents] == [("Bank of Rome", "ORG"), ("Bo", "PER")]
     assert [(x.start, x.end, x.label_) for x in doc.spans["joint_ner_re"]] == entities
     write([doc], tmp_path / "out.json")
     (again,) = read(tmp_path / "out.json")
-    assert (again.entities, again.relations) == (entities, relations)
+    assert again == record
 
 
 def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, tmp_path):
@@ -209,12 +208,12 @@ def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, t
     doc._.relations = [(Span(doc, 2, 3, "PER"), doc.ents[0], "MET")]
     write([doc], tmp_path / "out.json")
     (record,) = read(tmp_path / "out.json")
-    assert record.entities == [(0, 1, "PER"), (2, 3, "PER")]
+    assert [record.text[x.start : x.end] for x in record.entities] == ["Ada", "Bo"]
     assert record.relations == [(1, 0, "MET")]
 
 
 @pytest.mark.parametrize("relations", [None, []])
 def test_docs_keep_not_annotated_apart_from_empty(vocab, relations):
-    (doc,) = to_docs([Record(["Ada"], [], relations)], vocab)
+    (doc,) = to_docs([Record.from_words(["Ada"], [], relations)], vocab)
     assert doc._.relations == (None if relations is None else ())
     assert doc.has_annotation("ENT_IOB") and doc.has_unknown_spaces
