@@ -100,6 +100,7 @@ class Errors:
     )
     E314 = "[E314] The format '{format}' knows no '{option}'. It is read with: {known}."
     E315 = "[E315] {option} is one of {known}, not {value!r}."
+    E316 = "[E316] brat can't hold the label {label!r}: it must be one word. Rename it."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

@@ -6,7 +6,18 @@ from types import ModuleType
 from typing import Any, Dict, Optional, Union
 
 from ..errors import Errors
-from . import conll04, spert_json
+from . import (
+    ade,
+    brat,
+    conll04,
+    conll_columns,
+    doccano,
+    dygie,
+    hf_jsonl,
+    label_studio,
+    prodigy,
+    spert_json,
+)
 from .alignment import (
     ALIGNMENTS,
     Alignment,
@@ -19,10 +30,25 @@ from .alignment import (
 from .record import Record, RecordEntity, RecordRelation, Records
 from .source import SourceError
 
-# In the order in which they are tried when the format is guessed
-FORMATS: Dict[str, ModuleType] = {module.NAME: module for module in (spert_json, conll04)}
+# In the order in which they are tried when the format is guessed: brat looks at the file's name, the others at its content,
+# and what says more of itself comes first.
+FORMATS: Dict[str, ModuleType] = {
+    module.NAME: module
+    for module in (
+        brat,
+        label_studio,
+        spert_json,
+        dygie,
+        hf_jsonl,
+        prodigy,
+        doccano,
+        conll04,
+        ade,
+        conll_columns,
+    )
+}
 # Where a format is written to; each has `write(docs, path)` and `WRITES`, the ending of what it writes
-WRITERS: Dict[str, ModuleType] = {module.NAME: module for module in (spert_json,)}
+WRITERS: Dict[str, ModuleType] = {module.NAME: module for module in (spert_json, brat)}
 
 
 def read_records(path: Union[str, Path], format: Optional[str] = None, **options: Any) -> Records:

@@ -169,7 +169,8 @@ def _align_entities(
         spans.append(span)
         if (start, end) != entity[:2] or {start, end} & inside:
             text = record.text[entity.start : entity.end]
-            cuts.append(Cut(index, record.source, *entity, text, span and span.text))
+            result = None if span is None else span.text
+            cuts.append(Cut(index, record.source, *entity, text, result))
     return doc, spans, cuts
 
 

@@ -1,12 +1,12 @@
 """What every reader checks of entities and relations, with errors that say what is wrong."""
 
-from typing import Any, Dict, Hashable, Sequence, Tuple
+from typing import Any, Dict, Hashable, Sequence, Tuple, TypeGuard
 
 from .record import RecordEntity, RecordRelation
 from .source import Place, shorten
 
 
-def is_offset(value: object) -> bool:
+def is_offset(value: object) -> TypeGuard[int]:
     """RETURNS (bool): Whether the value is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -9,7 +9,7 @@ import ast
 from pathlib import Path
 from typing import Any, List, NamedTuple, Tuple, Union
 
-from .record import Record, Records, RecordRelation
+from .record import Record, RecordRelation, Records
 from .source import Place, read_lines, read_text
 
 NAME = "conll04"

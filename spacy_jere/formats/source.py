@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, NoReturn, Tuple, Union
 
 from ..errors import Errors
 
@@ -172,5 +172,5 @@ def _refuse_half_characters(place: Place, source: str, item: Any) -> None:
 
 
 def _skip_space(text: str, position: int) -> int:
-    space: Optional["re.Match[str]"] = _SPACE.match(text, position)
+    space = _SPACE.match(text, position)
     return space.end() if space is not None else position

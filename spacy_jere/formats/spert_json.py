@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from ..relations import mention, mention_span, stored_relations
 from .checks import check_relation, check_word_entity
-from .record import Record, Records, RecordRelation, word_offsets
+from .record import Record, RecordRelation, Records, word_offsets
 from .source import Place, get_list, get_words, read_json_array, read_text
 
 NAME = "spert"
