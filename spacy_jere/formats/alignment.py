@@ -66,7 +66,7 @@ def to_docs(
     The arguments are those of `align`, which also tells which entities these are.
     """
     docs, cuts, lost = align(records, nlp, spans_key, alignment=alignment)
-    n_changed = sum(cut.result != cut.text for cut in cuts)
+    n_changed = sum(cut.result != cut.text.strip() for cut in cuts)
     if n_changed:
         warnings.warn(Warnings.W300.format(changed=n_changed, lost=len(lost)), stacklevel=2)
     return docs

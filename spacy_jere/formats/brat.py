@@ -76,6 +76,8 @@ def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
         error = Errors.E315.format(option="discontinuous", known=known, value=discontinuous)
         raise SourceError(error)
     path = Path(path)
+    if not path.exists():
+        raise SourceError(Errors.E303.format(path=path))
     files = sorted(path.glob("*.ann")) if path.is_dir() else [path.with_suffix(".ann")]
     if not files:
         raise SourceError(Errors.E303.format(path=path / "*.ann"))

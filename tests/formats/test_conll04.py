@@ -41,16 +41,6 @@ COUNTS = {"train": (910, 3393, 1273), "dev": (243, 877, 353), "test": (288, 1079
 CORPUS = Path(__file__).parents[2] / "assets" / "conll04"
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "data.txt"
-        path.write_bytes(text.encode("utf8"))
-        return path
-
-    return _save
-
-
 def sentence(*tags):
     return "#doc 1\n" + "".join(f"{i}\tw\t{x}\t['N']\t[{i}]\n" for i, x in enumerate(tags))
 

@@ -43,16 +43,6 @@ def vocab():
     return spacy.blank("en").vocab
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(content, name="data.json"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf8"))
-        return path
-
-    return _save
-
-
 def as_json(doc):
     return srsly.json_loads(srsly.json_dumps(doc.to_json(underscore=["relations"])))
 
@@ -74,7 +64,7 @@ def item(**changes):
     ids=["as-is", "windows", "old-mac", "bom", "one-line", "bytes"],
 )
 def test_read(save, change):
-    path = save(change(FILE))
+    path = save(change(FILE), "data.json")
     assert sniff(path)
     assert read(path) == read(str(path)) == RECORDS
 
@@ -97,7 +87,7 @@ def test_read(save, change):
     ],
 )
 def test_broken_json_is_named_with_its_line(save, text, line, reason):
-    path = save(text)
+    path = save(text, "data.json")
     with pytest.raises(SourceError, match=rf"E301.*data\.json, line {line}: .*{reason}"):
         read(path)
 
@@ -135,7 +125,7 @@ PER = {"type": "PER", "start": 0, "end": 1}
     ],
 )  # fmt: skip
 def test_faults_are_named_with_their_line(save, changes, reason):
-    path = save(f"[\n{GOOD},\n{item(**changes)}\n]")
+    path = save(f"[\n{GOOD},\n{item(**changes)}\n]", "data.json")
     with pytest.raises(SourceError, match=rf"E301.*data\.json, line 3: .*{reason}"):
         read(path)
 
@@ -144,7 +134,7 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     "text, sniffed", [(FILE, True), ('{"tokens": []}', False), ('["Ada"]', False), ("", False)]
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(save(text, "data.json")) is sniffed
 
 
 def test_write_then_read_gives_the_same_records(vocab, tmp_path):
