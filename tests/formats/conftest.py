@@ -90,13 +90,14 @@ def save_example(save):
 
 @pytest.fixture
 def corpus_file():
-    """A file of a public corpus. The corpora are in the folder $SPACY_JERE_CORPORA, else in assets/."""
+    """A file of a public corpus, by one of its paths. The corpora are in the folder $SPACY_JERE_CORPORA, else in assets/."""
     folder = Path(os.environ.get("SPACY_JERE_CORPORA") or Path(__file__).parents[2] / "assets")
 
-    def _corpus_file(path):
-        if not (folder / path).is_file():
-            pytest.skip(f"{path} is not in {folder}")
-        return folder / path
+    def _corpus_file(*paths):
+        for path in paths:
+            if (folder / path).is_file():
+                return folder / path
+        pytest.skip(f"{paths[0]} is not in {folder}")
 
     return _corpus_file
 

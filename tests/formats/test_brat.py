@@ -226,6 +226,11 @@ def test_read_written_and_read_again(pair, tmp_path):
     assert ends[0] == ends[1]
 
 
+def entities_of(doc):
+    spans = doc.spans.get("joint_ner_re", doc.ents)
+    return {(x.start_char, x.end_char, x.label_) for x in spans}
+
+
 # Not at the beginning: a byte-order mark; it is no part of a text.
 texts = st.text(min_size=1, max_size=40) | st.text(
     alphabet="aB .-'\r\n\t🏠ע\u2028\x85", min_size=1, max_size=40
@@ -250,8 +255,5 @@ def test_any_text_comes_back(tmp_path, data, text):
     write(docs, tmp_path)
     (again,) = to_docs(read(tmp_path), nlp)
     assert again.text == text
-    found = lambda doc: {
-        (x.start_char, x.end_char, x.label_) for x in doc.spans.get("joint_ner_re", doc.ents)
-    }  # noqa: E731
-    assert found(again) == found(docs[0])
+    assert entities_of(again) == entities_of(docs[0])
     assert [x.to_dict() for x in again._.relations] == [x.to_dict() for x in docs[0]._.relations]

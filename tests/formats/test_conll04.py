@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import pytest
 from spacy.vocab import Vocab
@@ -36,9 +35,12 @@ RECORDS = [
     Record.from_words(["Rain\u2028"], [], [], meta={"orig_id": "13"}),
 ]
 ADA = "0\tAda\tB-Peop\t['N']\t[0]"
-# Sentences, entities and relations of the public files
-COUNTS = {"train": (910, 3393, 1273), "dev": (243, 877, 353), "test": (288, 1079, 422)}
-CORPUS = Path(__file__).parents[2] / "assets" / "conll04"
+# Sentences, tokens, entities and relations of the public files
+COUNTS = {
+    "train": (910, 26804, 3393, 1273),
+    "dev": (243, 6975, 877, 353),
+    "test": (288, 8408, 1079, 422),
+}
 
 
 def sentence(*tags):
@@ -134,11 +136,9 @@ def test_written_as_spert_json_the_records_stay(save, tmp_path):
 
 @pytest.mark.corpora
 @pytest.mark.parametrize("split", COUNTS)
-def test_public_corpus_has_its_published_counts(split):
-    path = CORPUS / f"{split}.txt"
-    if not path.is_file():
-        pytest.skip("CoNLL04 is missing: fetch it with `spacy project assets --extra`")
-    records = read_records(path)
+def test_public_corpus_has_its_published_counts(corpus_file, split):
+    records = read_records(corpus_file(f"conll04/{split}.txt", f"conll04/multihead/{split}.txt"))
+    words = sum(len(x.words) for x in records)
     entities = sum(len(x.entities) for x in records)
     relations = sum(len(x.relations) for x in records)
-    assert (len(records), entities, relations) == COUNTS[split]
+    assert (len(records), words, entities, relations) == COUNTS[split]

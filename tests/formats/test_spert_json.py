@@ -4,6 +4,8 @@ from dataclasses import replace
 import pytest
 import spacy
 import srsly
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
 from spacy_jere.formats import (
@@ -35,6 +37,16 @@ RECORDS = [
     Record.from_words(["Bo", "\u2028", "sleeps"], [(0, 1, "PER")], []),
     Record.from_words(["עדה", "🏠"]),
 ]
+# Sentences, tokens, entities and relations of the public files
+COUNTS = {
+    "conll04/spert/conll04_train.json": (922, 26525, 3377, 1283),
+    "conll04/spert/conll04_dev.json": (231, 6993, 893, 343),
+    "conll04/spert/conll04_test.json": (288, 8336, 1079, 422),
+    "ade/spert/ade_full.json": (4272, 90714, 10839, 6821),
+    "scierc/spert/scierc_train.json": (1861, 45412, 5598, 3219),
+    "scierc/spert/scierc_dev.json": (275, 6521, 811, 455),
+    "scierc/spert/scierc_test.json": (551, 13401, 1685, 974),
+}
 GOOD = '{"tokens": ["Ada", "met", "Bo"], "entities": [{"type": "PER", "start": 0, "end": 1}]}'
 
 
@@ -200,6 +212,45 @@ def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, t
     (record,) = read(tmp_path / "out.json")
     assert [record.text[x.start : x.end] for x in record.entities] == ["Ada", "Bo"]
     assert record.relations == [(1, 0, "MET")]
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    data=st.data(), text=st.text(max_size=30) | st.text(alphabet="aB .-\n\t🏠ע\u2028", max_size=30)
+)
+def test_any_text_comes_back(tmp_path, data, text):
+    nlp = spacy.blank("xx")
+    doc = nlp(text)
+    spots = [(i, j) for i in range(len(doc)) for j in range(i + 1, len(doc) + 1)]
+    spots = [(i, j) for i, j in spots if not (doc[i].is_space or doc[j - 1].is_space)]
+    chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
+    doc.spans["joint_ner_re"] = [Span(doc, *spot, f"L{i}") for i, spot in enumerate(chosen)]
+    doc._.relations = [
+        (x, y, "R") for x in doc.spans["joint_ner_re"] for y in doc.spans["joint_ner_re"]
+    ]
+    write([doc], tmp_path / "out.json")
+    again = to_docs(read(tmp_path / "out.json"), nlp)
+    assert [x.text for x in again] == [x.text for x in [doc] if len(x)]
+    for other in again:
+        spans = other.spans.get("joint_ner_re", other.ents)
+        assert {(x.start_char, x.end_char, x.label_) for x in spans} == {
+            (x.start_char, x.end_char, x.label_) for x in doc.spans["joint_ner_re"]
+        }
+        assert [x.to_dict() for x in other._.relations] == [x.to_dict() for x in doc._.relations]
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("path", COUNTS)
+def test_public_corpus_has_its_published_counts(corpus_file, path):
+    records = read_records(corpus_file(path))
+    assert COUNTS[path] == (
+        len(records),
+        sum(len(x.words) for x in records),
+        sum(len(x.entities) for x in records),
+        sum(len(x.relations) for x in records),
+    )
 
 
 @pytest.mark.parametrize("relations", [None, []])
