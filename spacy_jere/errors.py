@@ -93,14 +93,13 @@ class Errors:
         "[E311] The entity '{text}' at characters {start}:{end} cuts a token ({tokens}). Correct it, or "
         "set the alignment to split, contract or expand."
     )
-    E312 = "[E312] alignment is one of {known}, not {alignment!r}."
-    E313 = (
-        "[E313] Can't take sentences from '{name}': {reason}. Give 'sentencizer', or a package or folder of "
+    E312 = (
+        "[E312] Can't take sentences from '{name}': {reason}. Give 'sentencizer', or a package or folder of "
         "a pipeline that sets sentence boundaries."
     )
-    E314 = "[E314] The format '{format}' knows no '{option}'. It is read with: {known}."
-    E315 = "[E315] {option} is one of {known}, not {value!r}."
-    E316 = "[E316] brat can't hold the label {label!r}: it must be one word. Rename it."
+    E313 = "[E313] The format '{format}' knows no '{option}'. It is read with: {known}."
+    E314 = "[E314] {option} is one of {known}, not {value!r}."
+    E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

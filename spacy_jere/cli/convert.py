@@ -17,13 +17,13 @@ from ..formats import (
     WRITERS,
     Alignment,
     Cut,
+    LostRelation,
     Records,
     SourceError,
     align,
     make_sentence_setter,
     read_records,
 )
-from ..relations import stored_relations
 
 SPACY = "spacy"
 _SPANS_KEY = "joint_ner_re"
@@ -57,10 +57,13 @@ def convert_cli(
     ends: Optional[str] = typer.Option(
         None, "--ends", help="hf: exclusive or inclusive; what the end of an entity means"
     ),
+    text_key: Optional[str] = typer.Option(
+        None, "--text-key", help="label_studio: where a task has its text, if not under 'text'"
+    ),
     verbose: bool = typer.Option(False, "--verbose", "-V", help="List all that was changed"),
 ) -> None:
     """Convert annotated texts and print what is in them."""
-    options = {"discontinuous": discontinuous, "ends": ends}
+    options = {"discontinuous": discontinuous, "ends": ends, "text_key": text_key}
     try:
         convert(
             source,
@@ -73,7 +76,7 @@ def convert_cli(
             verbose=verbose,
             **{key: value for key, value in options.items() if value is not None},
         )
-    except (SourceError, ValueError) as error:
+    except ValueError as error:  # a SourceError, or what a writer can't hold
         msg.fail("Can't convert", str(error), exits=1)
 
 
@@ -115,7 +118,7 @@ def convert(
     print_statistics({file.stem: aligned.docs for file, aligned in corpora.items()})
     for file, aligned in corpora.items():
         _print_left_out(file, found[file])
-        _print_changes(file, aligned, None if verbose else _LISTED)
+        _print_changes(file, found[file], aligned, None if verbose else _LISTED)
     return written
 
 
@@ -130,7 +133,7 @@ def print_statistics(corpora: Dict[str, List[Doc]]) -> None:
 def count_labels(docs: List[Doc]) -> "Counter[str]":
     """RETURNS (Counter[str]): Texts, tokens, entities and relations, in all and by label."""
     entities = [span.label_ for doc in docs for span in doc.spans.get(_SPANS_KEY, doc.ents)]
-    relations = [relation.label for doc in docs for relation in stored_relations(doc) or ()]
+    relations = [relation.label_ for doc in docs for relation in doc._.relations or ()]
     counts: Counter[str] = Counter()
     counts["texts"] = len(docs)
     counts["tokens"] = sum(len(doc) for doc in docs)
@@ -173,28 +176,30 @@ def _print_left_out(file: Path, records: Records) -> None:
         msg.warn(f"{file}: {count:,} {kind} left out")
 
 
-def _print_changes(file: Path, aligned: Alignment, limit: Optional[int]) -> None:
+def _print_changes(file: Path, records: Records, aligned: Alignment, limit: Optional[int]) -> None:
     cuts, lost = aligned.cuts, aligned.lost
     if cuts:
         msg.warn(f"{file}: {len(cuts):,} entities don't begin and end where a token does")
-        _print_list([_describe(cut) for cut in cuts], limit)
+        _print_list([f"{cut.source}: {_describe_cut(cut)}" for cut in cuts], limit)
     if lost:
         msg.warn(f"{file}: {len(lost):,} relations lost with their entities")
-        described = [
-            f"{x.source}: {x.label} from {x.head.start}:{x.head.end} to {x.tail.start}:{x.tail.end}"
-            for x in lost
-        ]
-        _print_list(described, limit)
+        described = [(x.source, _describe_relation(x, records[x.record].text)) for x in lost]
+        _print_list([f"{source}: {text}" for source, text in described], limit)
 
 
-def _describe(cut: Cut) -> str:
+def _describe_cut(cut: Cut) -> str:
     if cut.result is None:
         result = "left out"
     elif cut.result == cut.text:
         result = "token split"
     else:
         result = f"now {cut.result!r}"
-    return f"{cut.source}: {cut.label} {cut.text!r} at {cut.start}:{cut.end}: {result}"
+    return f"{cut.label} {cut.text!r} at {cut.start}:{cut.end}: {result}"
+
+
+def _describe_relation(relation: LostRelation, text: str) -> str:
+    ends = (f"{text[x.start : x.end]!r} at {x.start}:{x.end}" for x in relation[2:4])
+    return f"{relation.label} from {' to '.join(ends)}"
 
 
 def _print_list(lines: List[str], limit: Optional[int]) -> None:

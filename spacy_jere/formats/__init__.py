@@ -71,7 +71,7 @@ def read_records(path: Union[str, Path], format: Optional[str] = None, **options
     for option in options:
         if option not in accepted:
             possible = ", ".join(accepted) or "no options"
-            raise SourceError(Errors.E314.format(format=format, option=option, known=possible))
+            raise SourceError(Errors.E313.format(format=format, option=option, known=possible))
     records: Records = read(path, **options)
     if not records:
         raise SourceError(Errors.E304.format(path=path))

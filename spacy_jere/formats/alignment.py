@@ -92,7 +92,8 @@ def align(
     RAISES (SourceError): With "strict", an entity that cuts a token.
     """
     if alignment not in ALIGNMENTS:
-        raise ValueError(Errors.E312.format(alignment=alignment, known=", ".join(ALIGNMENTS)))
+        error = Errors.E314.format(option="alignment", known=", ".join(ALIGNMENTS), value=alignment)
+        raise SourceError(error)
     nlp = spacy.blank(nlp.lang or "xx", vocab=nlp) if isinstance(nlp, Vocab) else nlp
     result = Alignment([], [], [])
     for i, record in enumerate(records):
@@ -123,7 +124,7 @@ def make_sentence_setter(name: str, lang: str) -> Callable[[Doc], Doc]:
         try:
             nlp = spacy.util.load_model(name)
         except OSError as error:
-            raise SourceError(Errors.E313.format(name=name, reason=error)) from None
+            raise SourceError(Errors.E312.format(name=name, reason=error)) from None
 
     def set_sentences(doc: Doc) -> Doc:
         # A Doc of the pipeline's own vocabulary, so that nothing else it annotates reaches ours.
@@ -131,7 +132,7 @@ def make_sentence_setter(name: str, lang: str) -> Callable[[Doc], Doc]:
         found = nlp(Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc]))
         if len(found) and not found.has_annotation("SENT_START"):
             reason = "it sets no sentence boundaries"
-            raise SourceError(Errors.E313.format(name=name, reason=reason))
+            raise SourceError(Errors.E312.format(name=name, reason=reason))
         for token, other in zip(doc, found):
             token.is_sent_start = bool(other.is_sent_start)
         return doc

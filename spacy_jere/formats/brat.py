@@ -73,7 +73,7 @@ def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
     """
     if discontinuous not in DISCONTINUOUS:
         known = ", ".join(DISCONTINUOUS)
-        error = Errors.E315.format(option="discontinuous", known=known, value=discontinuous)
+        error = Errors.E314.format(option="discontinuous", known=known, value=discontinuous)
         raise SourceError(error)
     path = Path(path)
     if not path.exists():
@@ -116,7 +116,7 @@ def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
 
 def _name(label: str) -> str:
     if not label or len(label.split()) != 1 or label != label.strip():
-        raise ValueError(Errors.E316.format(label=label))
+        raise ValueError(Errors.E315.format(label=label))
     return label
 
 

@@ -13,32 +13,14 @@ def is_offset(value: object) -> TypeGuard[int]:
 
 def check_entity(place: Place, text: str, start: Any, end: Any, label: Any) -> RecordEntity:
     """RETURNS (RecordEntity): Characters of a text, if they are in it and not only white space."""
-    _check_label(place, "an entity", label)
-    if not (is_offset(start) and is_offset(end)):
-        found = shorten(repr((start, end)))
-        place.fail(f"entity '{label}': start and end must be whole numbers, found {found}")
-    if not 0 <= start < end <= len(text):
-        reason = f"has characters {start}:{end}, but the text has {len(text)} characters"
-        place.fail(f"entity '{label}' {reason}")
-    if text[start:end].isspace():
-        place.fail(f"entity '{label}' has characters {start}:{end}, which are white space")
-    return RecordEntity(start, end, label)
+    return RecordEntity(*_check_span(place, text, ("text", "characters"), start, end, label))
 
 
 def check_word_entity(
     place: Place, words: Sequence[str], start: Any, end: Any, label: Any
 ) -> Tuple[int, int, str]:
     """RETURNS (Tuple[int, int, str]): Words, end exclusive, if they are there and not only white space."""
-    _check_label(place, "an entity", label)
-    if not (is_offset(start) and is_offset(end)):
-        found = shorten(repr((start, end)))
-        place.fail(f"entity '{label}': start and end must be whole numbers, found {found}")
-    if not 0 <= start < end <= len(words):
-        reason = f"has tokens {start}:{end}, but the sentence has {len(words)} tokens"
-        place.fail(f"entity '{label}' {reason}")
-    if "".join(words[start:end]).isspace():
-        place.fail(f"entity '{label}' has tokens {start}:{end}, which are white space")
-    return start, end, label
+    return _check_span(place, words, ("sentence", "tokens"), start, end, label)
 
 
 def check_relation(
@@ -67,6 +49,23 @@ def check_link(
         if not isinstance(end, Hashable) or end not in entities:
             place.fail(f"relation '{label}' names {shorten(repr(end))}, which is no entity")
     return RecordRelation(entities[head], entities[tail], label)
+
+
+def _check_span(
+    place: Place, whole: Sequence[str], names: Tuple[str, str], start: Any, end: Any, label: Any
+) -> Tuple[int, int, str]:
+    """names (Tuple[str, str]): What the whole is called, and its parts."""
+    _check_label(place, "an entity", label)
+    if not (is_offset(start) and is_offset(end)):
+        found = shorten(repr((start, end)))
+        place.fail(f"entity '{label}': start and end must be whole numbers, found {found}")
+    name, parts = names
+    if not 0 <= start < end <= len(whole):
+        reason = f"has {parts} {start}:{end}, but the {name} has {len(whole)} {parts}"
+        place.fail(f"entity '{label}' {reason}")
+    if "".join(whole[start:end]).isspace():
+        place.fail(f"entity '{label}' has {parts} {start}:{end}, which are white space")
+    return start, end, label
 
 
 def _check_label(place: Place, what: str, label: Any) -> None:

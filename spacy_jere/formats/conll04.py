@@ -9,6 +9,7 @@ import ast
 from pathlib import Path
 from typing import Any, List, NamedTuple, Tuple, Union
 
+from .checks import is_offset
 from .record import Record, RecordRelation, Records
 from .source import Place, read_lines, read_text
 
@@ -61,10 +62,10 @@ def _row(place: Place, content: str, expected: int) -> _Row:
     label_list, tail_list = _literal(place, labels), _literal(place, tails)
     if len(label_list) != len(tail_list):
         place.fail(f"{len(label_list)} relation labels, but {len(tail_list)} tails")
-    if not all(isinstance(x, str) for x in label_list) or not all(
-        isinstance(x, int) for x in tail_list
-    ):
-        place.fail("relation labels must be strings and tails token numbers")
+    if not all(isinstance(x, str) and x for x in label_list):
+        place.fail("relation labels must be strings that are not empty")
+    if not all(map(is_offset, tail_list)):
+        place.fail("the tails of relations must be token numbers")
     return _Row(place, word, tag, label_list, tail_list)
 
 

@@ -39,7 +39,7 @@ def read(path: Union[str, Path], ends: str = "exclusive") -> Records:
     RAISES (SourceError): Names file and line of what can't be read, such as ends that can't be what `ends` says.
     """
     if ends not in ENDS:
-        raise SourceError(Errors.E315.format(option="ends", known=", ".join(ENDS), value=ends))
+        raise SourceError(Errors.E314.format(option="ends", known=", ".join(ENDS), value=ends))
     extra = int(ends == "inclusive")
     return Records(_record(place, item, extra) for place, item in read_json_lines(path))
 

@@ -11,7 +11,7 @@ A relation with the direction "right" goes from `from_id` to `to_id`, "left" the
 from collections import Counter
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Optional, Union
+from typing import Any, Dict, Hashable, List, Optional, Tuple, Union
 
 from .checks import check_entity, check_link, is_offset
 from .record import Record, RecordEntity, RecordRelation, Records
@@ -148,17 +148,19 @@ def _entities(place: Place, text: str, value: Any, skipped: "Counter[str]") -> L
     return [check_entity(place, text, start, end, label) for label in labels]
 
 
-def _characters(place: Place, text: str, start: int, end: int, expected: Any) -> "tuple[int, int]":
+def _characters(place: Place, text: str, start: int, end: int, expected: Any) -> Tuple[int, int]:
     """Browsers count a character beyond U+FFFF, such as an emoji, as two; newer versions correct that, older ones don't."""
-    if not isinstance(expected, str) or not 0 <= start <= end or text[start:end] == expected:
+    if not isinstance(expected, str) or not 0 <= start <= end:
         return start, end
     units = text.encode("utf-16-le")
-    found = units[2 * start : 2 * end].decode("utf-16-le", errors="replace")
-    if found != expected:
-        here = shorten(text[start:end])
-        place.fail(f"characters {start}:{end} are '{here}', not '{shorten(expected)}'")
-    first = len(units[: 2 * start].decode("utf-16-le", errors="replace"))
-    return first, first + len(found)
+    first, last = (len(units[: 2 * x].decode("utf-16-le", errors="replace")) for x in (start, end))
+    # Line breaks may have become spaces, or a backslash and an n.
+    for words in ((lambda x: x), (lambda x: x.replace("\\n", "\n").split())):
+        for found in ((start, end), (first, last)):
+            if words(text[slice(*found)]) == words(expected):
+                return found
+    here = shorten(text[start:end])
+    place.fail(f"characters {start}:{end} are '{here}', not '{shorten(expected)}'")
 
 
 def _relations(

@@ -44,7 +44,7 @@ def read(path: Union[str, Path], answers: Sequence[str] = ("accept",)) -> Record
     for answer in answers:
         if answer not in ANSWERS:
             known = ", ".join(ANSWERS)
-            raise SourceError(Errors.E315.format(option="answers", known=known, value=answer))
+            raise SourceError(Errors.E314.format(option="answers", known=known, value=answer))
     records = Records()
     for place, item in read_json_lines(path):
         answer = item.get("answer", "accept")

@@ -76,7 +76,9 @@ class Record:
             found.append(RecordEntity(inside[0][0], inside[-1][1], label))
         starts = None
         if sentences is not None:
-            starts = [place[0] for i in sentences if (place := places[i]) is not None]
+            # A sentence that begins with white space begins, in the text, with its first other word.
+            firsts = (next((x for x in places[i:] if x is not None), None) for i in sentences)
+            starts = sorted({first[0] for first in firsts if first is not None})
         return cls(
             text=" ".join(words) if text is None else text,
             entities=found,
@@ -94,9 +96,9 @@ class Records(List[Record]):
     skipped (Counter[str]): What the source has and records can't hold, counted by its kind.
     """
 
-    def __init__(self, records: Iterable[Record] = (), skipped: "Optional[Counter[str]]" = None):
+    def __init__(self, records: Iterable[Record] = ()):
         super().__init__(records)
-        self.skipped: Counter[str] = Counter() if skipped is None else skipped
+        self.skipped: Counter[str] = Counter()
 
 
 def word_offsets(words: Sequence[str], text: Optional[str]) -> List[Optional[Tuple[int, int]]]:

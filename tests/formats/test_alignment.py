@@ -78,7 +78,9 @@ def test_strict_refuses_a_cut_and_says_where():
 
 
 def test_alignment_has_a_known_name():
-    with pytest.raises(ValueError, match=r"E312.*split, contract, expand, strict, not 'exact'"):
+    with pytest.raises(
+        SourceError, match=r"E314.*alignment is one of split, contract, expand, strict, not 'exact'"
+    ):
         align([], NLP, alignment="exact")
     assert align([], NLP) == ([], [], [])
 
@@ -224,9 +226,9 @@ def test_sentences_of_a_pipeline(tmp_path):
 def test_pipeline_without_sentences_is_refused(tmp_path):
     NLP.to_disk(tmp_path / "blank")
     setter = make_sentence_setter(str(tmp_path / "blank"), "en")
-    with pytest.raises(SourceError, match=r"E313.*sets no sentence boundaries"):
+    with pytest.raises(SourceError, match=r"E312.*sets no sentence boundaries"):
         align([record()], NLP, sentences=setter)
-    with pytest.raises(SourceError, match=r"E313.*'no_such_pipeline'"):
+    with pytest.raises(SourceError, match=r"E312.*'no_such_pipeline'"):
         make_sentence_setter("no_such_pipeline", "en")
 
 

@@ -71,7 +71,7 @@ def test_read(pair, discontinuous):
 
 
 def test_how_gaps_are_read_has_known_names(pair):
-    with pytest.raises(SourceError, match=r"E315.*cover, first, skip, not 'join'"):
+    with pytest.raises(SourceError, match=r"E314.*cover, first, skip, not 'join'"):
         read(pair(), "join")
 
 
@@ -209,7 +209,7 @@ def test_write(tmp_path):
 def test_label_that_brat_cannot_hold_is_refused(tmp_path, label):
     doc = Doc(Vocab(), words=["Ada"])
     doc._.relations = [((0, 3, label), (0, 3, "PER"), "X")]
-    with pytest.raises(ValueError, match="E316"):
+    with pytest.raises(ValueError, match="E315"):
         write([doc], tmp_path)
 
 

@@ -104,7 +104,7 @@ def test_tags_become_entities_as_in_conlleval(save, tags, entities):
         ("#doc 1\n0\tAda\tO\t[{[]: 1}]\t[0]\n", 2, "expected a list"),
         ("#doc 1\n0\tAda\tO\t['N', 'Kill']\t[0]\n", 2, "2 relation labels, but 1 tails"),
         ("#doc 1\n0\tAda\tO\t[1]\t[0]\n", 2, "labels must be strings"),
-        ("#doc 1\n0\tAda\tO\t['N']\t['0']\n", 2, "tails token numbers"),
+        ("#doc 1\n0\tAda\tO\t['N']\t['0']\n", 2, "tails of relations must be token numbers"),
         (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[2]\n2\t.\tO\t['N']\t[2]\n", 3, "'Kill': no entity ends on token 2"),
         (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[9]\n", 3, "'Kill': no entity ends on token 9"),
         (f"#doc 1\n{ADA}\n1\tmet\tO\t['Kill']\t[0]\n", 3, "'Kill': no entity ends on token 1"),

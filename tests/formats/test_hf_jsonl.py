@@ -45,7 +45,7 @@ def test_wrong_ends_are_noticed(save, item, ends, other):
 
 
 def test_ends_have_known_names(save):
-    with pytest.raises(SourceError, match=r"E315.*ends is one of exclusive, inclusive, not 'last'"):
+    with pytest.raises(SourceError, match=r"E314.*ends is one of exclusive, inclusive, not 'last'"):
         read(save(json.dumps(EXCLUSIVE)), "last")
 
 

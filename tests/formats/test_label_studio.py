@@ -141,6 +141,12 @@ def test_offsets_of_a_browser_are_understood(read_items):
     assert record.entities == [(4, 5, "HOME")]
 
 
+@pytest.mark.parametrize("text", ["New\nOslo", "New\\nOslo", "New Oslo"])
+def test_line_breaks_in_the_text_of_a_region(read_items, text):
+    item = task(region("b", 0, 8, "LOC", text=text), data={"text": "New\nOslo"})
+    assert read_items(item)[0].entities == [(0, 8, "LOC")]
+
+
 def test_regions_of_html(read_items):
     offsets = {
         "start": "/p[1]/text()[1]",

@@ -101,7 +101,7 @@ def test_answers(save):
     }
     everything = read(path, ("accept", "reject", "ignore"))
     assert len(everything) == 5 and not everything.skipped
-    with pytest.raises(SourceError, match=r"E315.*accept, reject, ignore, not 'yes'"):
+    with pytest.raises(SourceError, match=r"E314.*accept, reject, ignore, not 'yes'"):
         read(path, ["yes"])
 
 

@@ -55,7 +55,7 @@ def test_options_go_to_the_reader(save):
     path = save('{"tokens": ["Ada"], "ner": [[0, 0, "PER"]]}')
     (record,) = read_records(path, ends="inclusive")
     assert record.entities == [(0, 3, "PER")]
-    with pytest.raises(SourceError, match=r"E314.*'hf' knows no 'discontinuous'.*read with: ends"):
+    with pytest.raises(SourceError, match=r"E313.*'hf' knows no 'discontinuous'.*read with: ends"):
         read_records(path, discontinuous="cover")
-    with pytest.raises(SourceError, match=r"E314.*'spert' knows no 'ends'.*no options"):
+    with pytest.raises(SourceError, match=r"E313.*'spert' knows no 'ends'.*no options"):
         read_records(save(SPERT), ends="inclusive")
