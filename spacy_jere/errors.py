@@ -75,7 +75,7 @@ class Errors:
     E301 = "[E301] {path}, line {line}: {reason}"
     E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
     E303 = "[E303] No such file: {path}"
-    E304 = "[E304] {path} holds no sentences."
+    E304 = "[E304] {path} holds nothing to read. Left out: {skipped}."
     E305 = "[E305] {path} is not UTF-8 text (byte {position}). Save it as UTF-8."
     E306 = (
         "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
@@ -100,6 +100,7 @@ class Errors:
     E313 = "[E313] The format '{format}' knows no '{option}'. It is read with: {known}."
     E314 = "[E314] {option} is one of {known}, not {value!r}."
     E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
+    E316 = "[E316] {path} holds other texts already, such as {name}. Name an empty or a new folder."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

@@ -76,7 +76,7 @@ def convert_cli(
             verbose=verbose,
             **{key: value for key, value in options.items() if value is not None},
         )
-    except ValueError as error:  # a SourceError, or what a writer can't hold
+    except SourceError as error:
         msg.fail("Can't convert", str(error), exits=1)
 
 

@@ -74,7 +74,8 @@ def read_records(path: Union[str, Path], format: Optional[str] = None, **options
             raise SourceError(Errors.E313.format(format=format, option=option, known=possible))
     records: Records = read(path, **options)
     if not records:
-        raise SourceError(Errors.E304.format(path=path))
+        skipped = ", ".join(f"{count} {kind}" for kind, count in records.skipped.items())
+        raise SourceError(Errors.E304.format(path=path, skipped=skipped or "nothing"))
     return records
 
 

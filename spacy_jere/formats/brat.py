@@ -32,7 +32,7 @@ _ENTITY = re.compile(
     r"(T[0-9]+\S*)\t(\S+) ([0-9]{1,9} [0-9]{1,9}(?:;[0-9]{1,9} [0-9]{1,9})*)\t(.*)"
 )
 _RELATION = re.compile(r"(R[0-9]+\S*)\t(\S+) (\S+?):(\S+) (\S+?):(\S+)\s*")
-_EQUIVALENCE = re.compile(r"\*\t(\S+)((?: \S+)+)\s*")
+_EQUIVALENCE = re.compile(r"\*\t(\S+)((?: \S+){2,})\s*")
 _SKIPPED = {
     "E": "events",
     "A": "attributes",
@@ -89,15 +89,23 @@ def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
 
 def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
     """Write a folder with a .txt and an .ann file for each Doc, numbered from 0. Entities are those of doc.ents, of the span group
-    and of relations. Labels can't hold white space.
+    and of relations.
+
+    RAISES (SourceError): A label of several words, or a folder with other texts than those to be written. Nothing is written.
     """
     path = Path(path)
-    path.mkdir(parents=True, exist_ok=True)
+    files = {}
     for number, doc in enumerate(docs):
-        lines = list(_lines(doc, spans_key))
-        for suffix, content in ((".txt", doc.text), (".ann", "".join(f"{x}\n" for x in lines))):
-            # Bytes, as text mode would change the line ends that offsets count.
-            (path / f"{number:06}{suffix}").write_bytes(content.encode("utf8"))
+        files[f"{number:06}.txt"] = doc.text
+        files[f"{number:06}.ann"] = "".join(f"{line}\n" for line in _lines(doc, spans_key))
+    # They would be read together with ours.
+    others = [x.name for x in path.glob("*.ann") if x.name not in files]
+    if others:
+        raise SourceError(Errors.E316.format(path=path, name=others[0]))
+    path.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        # Bytes, as text mode would change the line ends that offsets count.
+        (path / name).write_bytes(content.encode("utf8"))
 
 
 def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
@@ -116,7 +124,7 @@ def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
 
 def _name(label: str) -> str:
     if not label or len(label.split()) != 1 or label != label.strip():
-        raise ValueError(Errors.E315.format(label=label))
+        raise SourceError(Errors.E315.format(label=label))
     return label
 
 
@@ -136,9 +144,11 @@ def _record(file: Path, discontinuous: str, skipped: "Counter[str]") -> Record:
             skipped[DISCONTINUOUS[discontinuous]] += 1
             if discontinuous == "skip":
                 continue
-        start, end = fragments[0][0], fragments[0 if gap and discontinuous == "first" else -1][1]
+            if discontinuous == "first":
+                fragments = fragments[:1]
+        start, end = fragments[0][0] - shift, max(end for _, end in fragments) - shift
         index[name] = len(entities)
-        entities.append(check_entity(place, text, max(start - shift, 0), end - shift, label))
+        entities.append(check_entity(place, text, max(start, 0), end, label))
     relations, arguments = [], []
     for place, label, head, tail, names in links:
         for end_name in (head, tail):
@@ -183,6 +193,9 @@ def _entity(place: Place, line: str) -> Tuple[str, _Entity]:
     name, label, offsets, text = match.groups()
     pairs = (fragment.split(" ") for fragment in offsets.split(";"))
     fragments = sorted((int(start), int(end)) for start, end in pairs)
+    for start, end in fragments:
+        if start >= end:
+            place.fail(f"entity '{label}' has characters {start}:{end}, which are none")
     return name, _Entity(place, label, fragments, text)
 
 

@@ -22,7 +22,7 @@ from .source import Place, read_lines, read_text, shorten
 NAME = "conll_columns"
 SUFFIXES = (".conll", ".tsv", ".bio", ".iob")
 _TAG = re.compile(r"O|[BIES]-\S+")
-_COMMENT = re.compile(r"# ?(?:id ?= ?(.*))?")
+_COMMENT = re.compile(r"#(?: |$)(?:id ?= ?(.*))?")
 _NONE = "_"
 
 

@@ -154,13 +154,17 @@ def _characters(place: Place, text: str, start: int, end: int, expected: Any) ->
         return start, end
     units = text.encode("utf-16-le")
     first, last = (len(units[: 2 * x].decode("utf-16-le", errors="replace")) for x in (start, end))
-    # Line breaks may have become spaces, or a backslash and an n.
-    for words in ((lambda x: x), (lambda x: x.replace("\\n", "\n").split())):
+    for view in (str, _words):
         for found in ((start, end), (first, last)):
-            if words(text[slice(*found)]) == words(expected):
+            if view(text[slice(*found)]) == view(expected):
                 return found
     here = shorten(text[start:end])
     place.fail(f"characters {start}:{end} are '{here}', not '{shorten(expected)}'")
+
+
+def _words(text: str) -> List[str]:
+    # Line breaks may have become spaces, or a backslash and an n.
+    return text.replace("\\n", "\n").split()
 
 
 def _relations(

@@ -105,6 +105,11 @@ def test_relations_of_events_are_counted(pair):
     assert records.skipped == {"events": 1, "relations of events or of entities left out": 1}
 
 
+def test_parts_may_lie_inside_each_other(pair):
+    (record,) = records = read(pair("New Oslo", "T1\tLOC 0 8;4 6\tNew Oslo Os\n"))
+    assert record.entities == [(0, 8, "LOC")] and not records.skipped
+
+
 @pytest.mark.parametrize("text", ["New\nOslo", "New\r\nOslo", "New \n Oslo"])
 def test_line_break_in_an_entity_is_no_gap(pair, text):
     end = len(text)
@@ -151,7 +156,8 @@ def test_line_ends_of_the_annotations_do_not_matter(pair):
         (f"T9\tPER 0 {'9' * 5000}\tAda", "expected T1<tab>LABEL START END<tab>TEXT"),
         ("T9\tPER 0 3\tBo", "the text has 'Ada' there, not 'Bo'"),
         ("T9\tPER 0 99\tAda", "entity 'PER' has characters 0:99, but the text has 45"),
-        ("T9\tPER 3 0\tAda", "entity 'PER' has characters 3:0"),
+        ("T9\tPER 3 0\tAda", "entity 'PER' has characters 3:0, which are none"),
+        ("T9\tPER 0 3;9 7\tAda", "entity 'PER' has characters 9:7, which are none"),
         ("T9\tPER 3 4\t ", "entity 'PER' has characters 3:4, which are white space"),
         ("T1\tPER 0 3\tAda", "there are two entities T1"),
         ("R9\tX Arg1:T1", "expected R1<tab>LABEL Arg1:T1 Arg2:T2"),
@@ -159,6 +165,7 @@ def test_line_ends_of_the_annotations_do_not_matter(pair):
         ("R9\tX Arg1:T1 Arg2:T77", "relation 'X' names 'T77', which is no entity"),
         ("*\tX T1 T77", "relation 'X' names 'T77', which is no entity"),
         ("*\tX", "expected *<tab>LABEL T1 T2"),
+        ("*\tX T1", "expected *<tab>LABEL T1 T2"),
         ("Ada", "expected a line that begins with T, R, *, E, A, M, N, #"),
     ],
 )  # fmt: skip
@@ -209,8 +216,18 @@ def test_write(tmp_path):
 def test_label_that_brat_cannot_hold_is_refused(tmp_path, label):
     doc = Doc(Vocab(), words=["Ada"])
     doc._.relations = [((0, 3, label), (0, 3, "PER"), "X")]
-    with pytest.raises(ValueError, match="E315"):
-        write([doc], tmp_path)
+    with pytest.raises(SourceError, match="E315"):
+        write([Doc(Vocab(), words=["Bo"]), doc], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_with_other_texts_is_refused(pair, tmp_path):
+    docs = [Doc(Vocab(), words=["Ada"])]
+    write(docs, tmp_path)
+    write(docs, tmp_path)  # over the same
+    pair("Bo", "", "other")
+    with pytest.raises(SourceError, match=r"E316.*such as other\.ann"):
+        write(docs, tmp_path)
 
 
 def test_read_written_and_read_again(pair, tmp_path):

@@ -27,7 +27,12 @@ def test_format_is_guessed_or_named(save, format, name, text, as_path):
         ("Ada", "", "E302"),
         ("", "conll04", "E304"),
         ("\n\n", "conll04", "E304"),
-        ("[]", "spert", "E304"),
+        ("[]", "spert", "E304.*Left out: nothing"),
+        (
+            '{"text": "Ada", "answer": "reject"}',
+            None,
+            "E304.*Left out: 1 texts with the answer 'reject'",
+        ),
         ("", "spert", "E301.*line 1"),
         (CONLL04, "spert", "E301.*line 1"),
         (SPERT, "conll04", "E301.*line 1"),
