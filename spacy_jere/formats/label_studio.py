@@ -11,7 +11,7 @@ A relation with the direction "right" goes from `from_id` to `to_id`, "left" the
 from collections import Counter
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Hashable, List, Optional, Tuple, Union
 
 from .checks import check_entity, check_link, is_offset
 from .record import Record, RecordEntity, RecordRelation, Records
@@ -56,24 +56,19 @@ def _full(
     result = _result(place, item, skipped)
     if result is None:
         return None
+    found = [x for x in result if x.get("type") in _REGIONS]
+    links = [x for x in result if x.get("type") == "relation"]
+    others = (x.get("type") for x in result if x.get("type") not in (*_REGIONS, "relation"))
+    skipped.update(f"results of type {shorten(str(x))}" for x in others)
     regions: Dict[Hashable, List[int]] = {}
     entities: List[RecordEntity] = []
-    links = []
-    for value in result:
-        if not isinstance(value, dict):
-            place.fail(f"a result must be an object, found {shorten(repr(value))}")
-        if value.get("type") == "relation":
-            links.append(value)
-        elif value.get("type") in _REGIONS:
-            found = _entities(place, text, value.get("value"), skipped)
-            identifier = value.get("id")
-            if not isinstance(identifier, str) or identifier in regions:
-                found_id = shorten(repr(identifier))
-                place.fail(f"a region needs an 'id' of its own, found {found_id}")
-            regions[identifier] = list(range(len(entities), len(entities) + len(found)))
-            entities += found
-        else:
-            skipped[f"results of type {shorten(str(value.get('type')))}"] += 1
+    of_regions = _entities(place, text, [x.get("value") for x in found], skipped)
+    for region, labelled in zip(found, of_regions):
+        name = region.get("id")
+        if not isinstance(name, str) or name in regions:
+            place.fail(f"a region needs an 'id' of its own, found {shorten(repr(name))}")
+        regions[name] = list(range(len(entities), len(entities) + len(labelled)))
+        entities += labelled
     relations = [x for link in links for x in _relations(place, regions, link, skipped)]
     return Record(text, entities, relations, meta=_meta(item), source=str(place))
 
@@ -87,9 +82,8 @@ def _minimal(
     if not keys:
         skipped["texts without annotations"] += 1
         return None
-    entities = [
-        x for key in keys for value in item[key] for x in _entities(place, text, value, skipped)
-    ]
+    values = [value for key in keys for value in item[key]]
+    entities = [x for labelled in _entities(place, text, values, skipped) for x in labelled]
     return Record(text, entities, None, meta=_meta(item), source=str(place))
 
 
@@ -114,8 +108,10 @@ def _text(place: Place, data: Dict[str, Any], key: Optional[str]) -> str:
     return get_string(place, data, key)
 
 
-def _result(place: Place, item: Dict[str, Any], skipped: "Counter[str]") -> Optional[List[Any]]:
-    """RETURNS (Optional[List[Any]]): What one annotator found; None where nobody has annotated the text."""
+def _result(
+    place: Place, item: Dict[str, Any], skipped: "Counter[str]"
+) -> Optional[List[Dict[str, Any]]]:
+    """RETURNS (Optional[List[Dict[str, Any]]]): What one annotator found; None where nobody has annotated the text."""
     annotations = get_list(place, item, "annotations")
     if not all(isinstance(x, dict) for x in annotations):
         place.fail("each of the 'annotations' must be an object")
@@ -126,40 +122,66 @@ def _result(place: Place, item: Dict[str, Any], skipped: "Counter[str]") -> Opti
     if len(valid) > 1:
         skipped["further annotations of a text"] += len(valid) - 1
     chosen = [x for x in valid if x.get("ground_truth")] or valid
-    return get_list(place, chosen[-1], "result")
+    result = get_list(place, chosen[-1], "result")
+    for value in result:
+        if not isinstance(value, dict):
+            place.fail(f"a result must be an object, found {shorten(repr(value))}")
+    return result
 
 
-def _entities(place: Place, text: str, value: Any, skipped: "Counter[str]") -> List[RecordEntity]:
-    """RETURNS (List[RecordEntity]): One for each label of a region."""
+def _entities(
+    place: Place, text: str, values: List[Any], skipped: "Counter[str]"
+) -> List[List[RecordEntity]]:
+    """RETURNS (List[List[RecordEntity]]): For each region one entity for each of its labels."""
+    found = []
+    for value, (start, end) in zip(values, _characters(place, text, values)):
+        labels = value.get(next((x for x in _REGIONS if x in value), "labels")) or []
+        if not isinstance(labels, list):
+            place.fail(f"'labels' must be a list, found {shorten(repr(labels))}")
+        if not labels:
+            skipped["regions without a label"] += 1
+        found.append([check_entity(place, text, start, end, label) for label in labels])
+    return found
+
+
+def _characters(place: Place, text: str, values: List[Any]) -> List[Tuple[int, int]]:
+    """RETURNS (List[Tuple[int, int]]): First character and end of each region."""
+    offsets = [_offsets(place, value) for value in values]
+    # Browsers count a character beyond U+FFFF, such as an emoji, as two. Newer versions correct that, older ones don't; the
+    # texts of the regions tell.
+    units = text.encode("utf-16-le")
+    counted = [(_decoded(units, start), _decoded(units, end)) for start, end in offsets]
+    expected = [value.get("text") for value in values]
+    for view in (str, _words):
+        for possible in (offsets, counted):
+            if all(_fits(text, x, y, view) for x, y in zip(possible, expected)):
+                return possible
+    wrong = next(i for i, x in enumerate(offsets) if not _fits(text, x, expected[i], _words))
+    start, end = offsets[wrong]
+    here = shorten(text[max(start, 0) : max(end, 0)])
+    place.fail(f"characters {start}:{end} are '{here}', not '{shorten(expected[wrong])}'")
+
+
+def _offsets(place: Place, value: Any) -> Tuple[int, int]:
     if not isinstance(value, dict) or not {"start", "end"} <= set(value):
         place.fail(f"a region needs 'start' and 'end', found {shorten(repr(value))}")
-    offsets = value.get("globalOffsets", value)
-    if not isinstance(offsets, dict) or not all(
-        is_offset(offsets.get(x)) for x in ("start", "end")
-    ):
+    offsets = value.get("globalOffsets", value)  # of a text in HTML, where start and end are paths
+    start, end = (offsets.get(x) if isinstance(offsets, dict) else None for x in ("start", "end"))
+    if not (is_offset(start) and is_offset(end)):
         place.fail(f"start and end must be whole numbers, found {shorten(repr(offsets))}")
-    start, end = _characters(place, text, offsets["start"], offsets["end"], value.get("text"))
-    labels = value.get(next((x for x in _REGIONS if x in value), "labels"))
-    if not labels:
-        skipped["regions without a label"] += 1
-        return []
-    if not isinstance(labels, list):
-        place.fail(f"'labels' must be a list, found {shorten(repr(labels))}")
-    return [check_entity(place, text, start, end, label) for label in labels]
+    return start, end
 
 
-def _characters(place: Place, text: str, start: int, end: int, expected: Any) -> Tuple[int, int]:
-    """Browsers count a character beyond U+FFFF, such as an emoji, as two; newer versions correct that, older ones don't."""
-    if not isinstance(expected, str) or not 0 <= start <= end:
-        return start, end
-    units = text.encode("utf-16-le")
-    first, last = (len(units[: 2 * x].decode("utf-16-le", errors="replace")) for x in (start, end))
-    for view in (str, _words):
-        for found in ((start, end), (first, last)):
-            if view(text[slice(*found)]) == view(expected):
-                return found
-    here = shorten(text[start:end])
-    place.fail(f"characters {start}:{end} are '{here}', not '{shorten(expected)}'")
+def _decoded(units: bytes, offset: int) -> int:
+    return len(units[: 2 * max(offset, 0)].decode("utf-16-le", errors="replace"))
+
+
+def _fits(text: str, place: Tuple[int, int], expected: Any, view: Callable[[str], object]) -> bool:
+    """RETURNS (bool): Whether a text stands there; where it isn't known, yes."""
+    start, end = place
+    if not isinstance(expected, str):
+        return True
+    return 0 <= start <= end <= len(text) and view(text[start:end]) == view(expected)
 
 
 def _words(text: str) -> List[str]:

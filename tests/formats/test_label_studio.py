@@ -147,6 +147,16 @@ def test_line_breaks_in_the_text_of_a_region(read_items, text):
     assert read_items(item)[0].entities == [(0, 8, "LOC")]
 
 
+def test_all_regions_of_a_text_count_alike(read_items):
+    # Counted as characters, the first region would fit too.
+    item = task(
+        region("a", 5, 7, "X", text="aa"),
+        region("b", 8, 9, "X", text="b"),
+        data={"text": "🏠 xaaa b"},
+    )
+    assert read_items(item)[0].entities == [(4, 6, "X"), (7, 8, "X")]
+
+
 def test_regions_of_html(read_items):
     offsets = {
         "start": "/p[1]/text()[1]",
