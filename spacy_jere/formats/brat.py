@@ -14,8 +14,9 @@ from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Tuple, 
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from ..relations import Mention, mention, stored_relations
+from ..relations import stored_relations
 from .checks import check_entity, check_link
+from .mentions import all_mentions
 from .record import Record, RecordEntity, Records
 from .source import Place, SourceError, decode, read_lines, shorten
 
@@ -109,27 +110,18 @@ def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "join
 
 
 def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
-    relations = stored_relations(doc)
-    found = dict.fromkeys(mention(span) for span in (*doc.ents, *doc.spans.get(spans_key, ())))
-    for relation in relations or ():
-        found.update({relation.head: None, relation.tail: None})
-    names: Dict[Mention, str] = {}
-    for number, (start, end, label) in enumerate(sorted(found), 1):
-        names[Mention(start, end, label)] = f"T{number}"
-        yield f"T{number}\t{_name(label)} {start} {end}\t{_one_line(doc.text[start:end])}"
-    for number, relation in enumerate(relations or (), 1):
-        head, tail = names[relation.head], names[relation.tail]
-        yield f"R{number}\t{_name(relation.label)} Arg1:{head} Arg2:{tail}"
+    numbers = {mention: i for i, mention in enumerate(all_mentions(doc, spans_key), 1)}
+    for (start, end, label), number in numbers.items():
+        text = re.sub(r"[\r\n]", " ", doc.text[start:end])
+        yield f"T{number}\t{_one_word(label)} {start} {end}\t{text}"
+    for number, (head, tail, label, _) in enumerate(stored_relations(doc) or (), 1):
+        yield f"R{number}\t{_one_word(label)} Arg1:T{numbers[head]} Arg2:T{numbers[tail]}"
 
 
-def _name(label: str) -> str:
+def _one_word(label: str) -> str:
     if not label or len(label.split()) != 1 or label != label.strip():
         raise SourceError(Errors.E315.format(label=label))
     return label
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"[\r\n]", " ", text)
 
 
 def _record(file: Path, discontinuous: str, skipped: "Counter[str]") -> Record:

@@ -1,6 +1,6 @@
 """What every reader checks of entities and relations, with errors that say what is wrong."""
 
-from typing import Any, Dict, Hashable, Sequence, Tuple, TypeGuard
+from typing import Any, Dict, Hashable, Iterable, Sequence, Tuple, TypeGuard
 
 from .record import RecordEntity, RecordRelation
 from .source import Place, shorten
@@ -37,8 +37,16 @@ def check_relation(
     return RecordRelation(head, tail, label)
 
 
+def index_by_place(entities: Iterable[Tuple[int, int, str]]) -> Dict[Hashable, int]:
+    """RETURNS (Dict[Hashable, int]): Index of the first entity with each start and end, for relations that name these."""
+    index: Dict[Hashable, int] = {}
+    for i, (start, end, _) in enumerate(entities):
+        index.setdefault((start, end), i)
+    return index
+
+
 def check_link(
-    place: Place, entities: "Dict[Hashable, int]", head: Any, tail: Any, label: Any
+    place: Place, entities: Dict[Hashable, int], head: Any, tail: Any, label: Any
 ) -> RecordRelation:
     """Look up the ends of a relation.
 

@@ -8,7 +8,7 @@ of the document, and ends are inclusive. A document becomes one record, with its
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Tuple, Union
 
-from .checks import check_link, check_word_entity, is_offset
+from .checks import check_link, check_word_entity, index_by_place, is_offset
 from .record import Record, RecordRelation, Records
 from .source import (
     Place,
@@ -51,9 +51,7 @@ def _record(place: Place, item: Dict[str, Any]) -> Record:
     entities = [_entity(place, words, x) for x in _flat(place, item, "ner", len(sentences))]
     relations = None
     if "relations" in item:
-        by_place: Dict[Hashable, int] = {}
-        for i, (start, end, _) in enumerate(entities):
-            by_place.setdefault((start, end), i)
+        by_place = index_by_place((start, end - 1, label) for start, end, label in entities)
         found = _flat(place, item, "relations", len(sentences))
         relations = [_relation(place, by_place, x) for x in found]
     starts = [sum(map(len, sentences[:i])) for i in range(len(sentences))]
@@ -82,12 +80,7 @@ def _relation(place: Place, by_place: Dict[Hashable, int], item: Any) -> RecordR
     if not isinstance(item, list) or len(item) != 5 or not all(map(is_offset, item[:4])):
         reason = "a relation is [head start, head end, tail start, tail end, type]"
         place.fail(f"{reason}, found {shorten(repr(item))}")
-    *_, label = item
-    head, tail = (item[0], item[1] + 1), (item[2], item[3] + 1)
-    for start, end in (head, tail):
-        if (start, end) not in by_place:
-            place.fail(f"relation '{label}': no entity has tokens {start} to {end - 1}")
-    return check_link(place, by_place, head, tail, label)
+    return check_link(place, by_place, tuple(item[:2]), tuple(item[2:4]), item[4])
 
 
 def _length(values: Any) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Hashable, List, Tuple, Union
 
 from ..errors import Errors
-from .checks import check_link, check_relation, check_word_entity, is_offset
+from .checks import check_link, check_relation, check_word_entity, index_by_place, is_offset
 from .record import Record, RecordRelation, Records
 from .source import (
     Place,
@@ -49,11 +49,9 @@ def _record(place: Place, item: Dict[str, Any], extra: int) -> Record:
     entities = [_entity(place, words, x, extra) for x in get_list(place, item, "ner")]
     relations = None
     if "relations" in item:
-        by_place: Dict[Hashable, int] = {}
-        for i, (start, end, _) in enumerate(entities):
-            by_place.setdefault((start, end), i)
+        by_place = index_by_place((start, end - extra, label) for start, end, label in entities)
         found = get_list(place, item, "relations")
-        relations = [_relation(place, by_place, len(entities), x, extra) for x in found]
+        relations = [_relation(place, by_place, len(entities), x) for x in found]
     meta = {"orig_id": item["id"]} if "id" in item else {}
     return Record.from_words(words, entities, relations, meta=meta, source=str(place))
 
@@ -73,7 +71,7 @@ def _entity(place: Place, words: List[str], item: Any, extra: int) -> Tuple[int,
 
 
 def _relation(
-    place: Place, by_place: Dict[Hashable, int], n_entities: int, item: Any, extra: int
+    place: Place, by_place: Dict[Hashable, int], n_entities: int, item: Any
 ) -> RecordRelation:
     if not isinstance(item, list) or len(item) not in (3, 5) or not all(map(is_offset, item[:-1])):
         reason = "a relation is [head, tail, label] or [head start, head end, tail start, tail end, label]"
@@ -81,8 +79,4 @@ def _relation(
     *offsets, label = item
     if len(offsets) == 2:
         return check_relation(place, n_entities, offsets[0], offsets[1], label)
-    head, tail = (offsets[0], offsets[1] + extra), (offsets[2], offsets[3] + extra)
-    for end in (head, tail):
-        if end not in by_place:
-            place.fail(f"relation '{label}': no entity has tokens {end[0]}:{end[1]}")
-    return check_link(place, by_place, head, tail, label)
+    return check_link(place, by_place, tuple(offsets[:2]), tuple(offsets[2:]), label)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 from ..errors import Errors
-from .checks import check_entity, check_link, is_offset
+from .checks import check_entity, check_link, index_by_place, is_offset
 from .record import Record, RecordEntity, RecordRelation, Records
 from .source import (
     Place,
@@ -64,9 +64,7 @@ def _record(place: Place, item: Dict[str, Any], skipped: "Counter[str]") -> Reco
     entities = [_span(place, text, x) for x in found]
     relations = None
     if "relations" in item:
-        index: Dict[Hashable, int] = {}
-        for i, (start, end, _) in enumerate(entities):
-            index.setdefault((start, end), i)
+        index = index_by_place(entities)
         relations = []
         for value in get_list(place, item, "relations"):
             relation = _relation(place, text, entities, index, value)

@@ -13,7 +13,7 @@ _BROKEN = (ValueError, RecursionError)
 
 
 class SourceError(ValueError):
-    """A file that can't be read as what it should be. The message names file and line."""
+    """A file that can't be read or written as what it should be. The message says where, and what to do."""
 
 
 class Place(NamedTuple):

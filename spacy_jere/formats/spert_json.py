@@ -11,8 +11,9 @@ from typing import Any, Dict, Iterable, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..relations import mention, mention_span, stored_relations
+from ..relations import mention_span, stored_relations
 from .checks import check_relation, check_word_entity
+from .mentions import all_mentions
 from .record import Record, RecordRelation, Records, word_offsets
 from .source import Place, get_list, get_words, read_json_array, read_text
 
@@ -75,10 +76,7 @@ def _relation(place: Place, n_entities: int, item: Any) -> RecordRelation:
 
 def _sentence(doc: Doc, spans_key: str) -> Dict[str, Any]:
     relations = stored_relations(doc)
-    found = dict.fromkeys(mention(span) for span in (*doc.ents, *doc.spans.get(spans_key, ())))
-    for relation in relations or ():
-        found.update({relation.head: None, relation.tail: None})
-    mentions = sorted(found)
+    mentions = all_mentions(doc, spans_key)
     entities = []
     for x in mentions:
         span = mention_span(doc, x)

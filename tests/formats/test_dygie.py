@@ -75,7 +75,7 @@ def test_what_is_not_read_is_counted(save):
         ({"ner": [[], [["2", 2, "PER"]]]}, "start and end must be whole numbers"),
         ({"ner": [[], [[2, 2, ""]]]}, "an entity needs a label"),
         ({"relations": [[]]}, "'relations' must hold one list"),
-        ({"relations": [[], [[3, 3, 5, 5, "X"]]]}, "relation 'X': no entity has tokens 5 to 5"),
+        ({"relations": [[], [[3, 3, 5, 5, "X"]]]}, "relation 'X' names (5, 5), which is no entity"),
         ({"relations": [[], [[3, 3, 5, "X"]]]}, "a relation is [head start"),
         ({"relations": [[], [[3, 3, 5, 6, None]]]}, "a relation needs a label"),
     ],

@@ -64,7 +64,7 @@ def test_ends_have_known_names(save):
         ({"relations": {}}, "'relations' must be a list"),
         ({"relations": [[0, 1]]}, "a relation is [head, tail, label]"),
         ({"relations": [[0, 3, "X"]]}, "relation 'X' names entity 3, but there are 3"),
-        ({"relations": [[0, 1, 1, 2, "X"]]}, "relation 'X': no entity has tokens 1:2"),
+        ({"relations": [[0, 1, 1, 2, "X"]]}, "relation 'X' names (1, 2), which is no entity"),
         ({"relations": [[0, 1, ""]]}, "a relation needs a label"),
     ],
 )
