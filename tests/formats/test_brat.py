@@ -186,6 +186,14 @@ def test_other_encodings_are_refused(pair, suffix):
         read(path)
 
 
+def test_every_truncated_text_is_read_or_refused(pair):
+    data = TEXT.encode("utf8")
+    for length in range(len(data) - 1):  # the last character is in no entity
+        path = pair(text=data[:length])
+        with pytest.raises(SourceError, match=r"data\.(ann|txt)"):
+            read(path)
+
+
 def test_sniff(pair, tmp_path):
     path = pair()
     (tmp_path / "other.txt").write_text("Ada")
