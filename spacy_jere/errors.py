@@ -70,21 +70,38 @@ class Errors:
     E210 = "[E210] A label is a string that is not empty, not {label!r}."
     # Data
     E300 = (
-        "[E300] Can't tell the format of {path}: it is neither SpERT JSON (an array of objects with "
-        "'tokens', 'entities' and 'relations') nor multi-head CoNLL04 ('#doc' lines and five columns). "
-        "Name the format with --format if it is one of them."
+        "[E300] Can't tell the format of {path}: it looks like none of {known}. Name the format with "
+        "--format if it is one of them."
     )
     E301 = "[E301] {path}, line {line}: {reason}"
     E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
     E303 = "[E303] No such file: {path}"
-    E304 = "[E304] {path} holds no sentences."
+    E304 = "[E304] {path} holds nothing to read. Left out: {skipped}."
     E305 = "[E305] {path} is not UTF-8 text (byte {position}). Save it as UTF-8."
     E306 = (
         "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
         "--paths.dev."
     )
-    E307 = "[E307] No .json or .txt file in {path}"
+    E307 = "[E307] No file or folder to read in {path}. Files end in {suffixes}."
     E308 = "[E308] {left} and {right} would both become {name}.spacy. Rename one of them."
+    E309 = (
+        "[E309] Entity '{label}' has words {start}:{end}, which are not there or are white space."
+    )
+    E310 = (
+        "[E310] The text and its words differ: '{word}' is not at character {position} of the text."
+    )
+    E311 = (
+        "[E311] The entity '{text}' at characters {start}:{end} cuts a token ({tokens}). Correct it, or "
+        "set the alignment to split, contract or expand."
+    )
+    E312 = (
+        "[E312] Can't take sentences from '{name}': {reason}. Give 'sentencizer', or a package or folder of "
+        "a pipeline that sets sentence boundaries."
+    )
+    E313 = "[E313] The format '{format}' knows no '{option}'. It is read with: {known}."
+    E314 = "[E314] {option} is one of {known}, not {value!r}."
+    E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
+    E316 = "[E316] {path} holds other texts already, such as {name}. Name an empty or a new folder."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
@@ -138,5 +155,9 @@ class Warnings:
     W203 = (
         "[W203] '{name}' leaves {n} entities out: they reach across the windows in which relations are "
         "looked for. Set window to 'doc', or correct the sentence boundaries."
+    )
+    W300 = (
+        "[W300] {changed} entities don't begin and end where a token does and were shortened, widened or "
+        "left out, and {lost} relations with them. spacy_jere.formats.align tells which."
     )
     W202 = "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."
