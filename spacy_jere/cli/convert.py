@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import spacy
 import typer
@@ -29,6 +29,7 @@ SPACY = "spacy"
 _SPANS_KEY = "joint_ner_re"
 # How many entities that cut a token, and lost relations, are listed unless all are asked for
 _LISTED = 20
+_COUNTED = ("texts", "tokens", "entities", "relations")
 
 
 def convert_cli(
@@ -125,21 +126,25 @@ def convert(
 def print_statistics(corpora: Dict[str, List[Doc]]) -> None:
     """Print a table of what each corpus holds."""
     counts = {name: count_labels(docs) for name, docs in corpora.items()}
-    rows = list(dict.fromkeys(key for count in counts.values() for key in count))
-    table = [(row, *(f"{count[row]:,}" for count in counts.values())) for row in rows]
+    rows = dict.fromkeys(key for count in counts.values() for key in count)
+    table = [
+        (f"  {label}" if label else kind, *(f"{count[kind, label]:,}" for count in counts.values()))
+        for kind, label in sorted(rows, key=lambda row: (_COUNTED.index(row[0]), row[1]))
+    ]
     msg.table(table, header=("", *counts), aligns=("l", *("r" for _ in counts)), divider=True)
 
 
-def count_labels(docs: List[Doc]) -> "Counter[str]":
-    """RETURNS (Counter[str]): Texts, tokens, entities and relations, in all and by label."""
-    entities = [span.label_ for doc in docs for span in doc.spans.get(_SPANS_KEY, doc.ents)]
-    relations = [relation.label_ for doc in docs for relation in doc._.relations or ()]
-    counts: Counter[str] = Counter()
-    counts["texts"] = len(docs)
-    counts["tokens"] = sum(len(doc) for doc in docs)
-    for name, labels in (("entities", entities), ("relations", relations)):
-        counts[name] = len(labels)
-        counts.update(sorted(f"  {label}" for label in labels))
+def count_labels(docs: List[Doc]) -> "Counter[Tuple[str, str]]":
+    """RETURNS (Counter[Tuple[str, str]]): Texts, tokens, entities and relations, in all (the label is empty) and by label."""
+    counts: Counter[Tuple[str, str]] = Counter({(kind, ""): 0 for kind in _COUNTED})
+    for doc in docs:
+        entities = [span.label_ for span in doc.spans.get(_SPANS_KEY, doc.ents)]
+        relations = [relation.label_ for relation in doc._.relations or ()]
+        counts["texts", ""] += 1
+        counts["tokens", ""] += len(doc)
+        for kind, labels in (("entities", entities), ("relations", relations)):
+            counts[kind, ""] += len(labels)
+            counts.update((kind, label) for label in labels)
     return counts
 
 
