@@ -84,6 +84,22 @@ class Errors:
     )
     E307 = "[E307] No .json or .txt file in {path}"
     E308 = "[E308] {left} and {right} would both become {name}.spacy. Rename one of them."
+    # Export
+    E320 = (
+        "[E320] Writing '{format}' needs the package '{package}'. Install it with: "
+        'pip install "spacy-jere[graphs]"'
+    )
+    E321 = (
+        "[E321] {base!r} can't be the base of IRIs. Give an absolute IRI that ends in '/' or ':' and has no "
+        "'?' or '#', such as 'https://example.org/' or 'urn:corpus:'."
+    )
+    E322 = "[E322] Can't tell from {path} which format is wanted. Name it with --to; known formats: {known}."
+    E323 = (
+        "[E323] None of the {n} documents has relations. Were they saved with "
+        "DocBin(store_user_data=True), and is doc._.relations set?"
+    )
+    E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
+    E325 = "[E325] --base belongs to the format 'turtle', not to '{format}'."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
