@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from spacy_jere.formats.writers import WRITERS
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
     (page.name, code)
     for page in PAGES
@@ -16,7 +18,10 @@ BLOCKS = [
 
 
 def test_there_is_code():
-    assert {name for name, _ in BLOCKS} == {"README.md", "train_on_your_own_data.md"}
+    formats = {f"{path.stem}.md" for path in (ROOT / "docs" / "formats").iterdir()}
+    others = {"README.md", "train_on_your_own_data.md"}
+    assert {name for name, _ in BLOCKS} == others | formats
+    assert {f"{x.__name__.rsplit('.', 1)[-1]}.md" for x in WRITERS.values()} <= formats
 
 
 @pytest.mark.parametrize("name, code", BLOCKS)

@@ -5,10 +5,12 @@ from spacy.cli._util import app as spacy_app
 
 from .convert import convert_cli
 from .evaluate import evaluate_cli
+from .export import export_cli
 from .extract import extract_cli
 
 app = typer.Typer(name="jere", help="Joint entity and relation extraction.", no_args_is_help=True)
 app.command("convert")(convert_cli)
 app.command("evaluate")(evaluate_cli)
+app.command("export")(export_cli)
 app.command("extract")(extract_cli)
 spacy_app.add_typer(app)
