@@ -100,6 +100,9 @@ class Errors:
     )
     E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
     E325 = "[E325] --base belongs to the format 'turtle', not to '{format}'."
+    # Data check
+    E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
+    E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
