@@ -36,13 +36,11 @@ class Edge(NamedTuple):
 class DocGraph(NamedTuple):
     """What one Doc adds to the graph.
 
-    doc: The Doc.
-    document: Its id.
+    document: The id of the Doc.
     mentions: Its entities, by position, each with its node.
     edges: Its relations.
     """
 
-    doc: Doc
     document: str
     mentions: List[Tuple[Span, Node]]
     edges: List[Edge]
@@ -74,13 +72,10 @@ def read_graph(
         spans = [span for fact in facts for span in (fact.head, fact.tail)]
         if lone_entities:
             spans += [*doc.ents, *doc.spans.get(spans_key, ())]
-        by_mention = {
-            x: span
-            for x, span in sorted(((mention(y), y) for y in spans), key=lambda pair: pair[0])
-        }
+        by_mention = {mention(span): span for span in sorted(spans, key=mention)}
         found = {x: _node(nodes, key, span) for x, span in by_mention.items()}
         edges = [Edge(found[mention(x.head)], found[mention(x.tail)], x) for x in facts]
-        yield DocGraph(doc, document, list(zip(by_mention.values(), found.values())), edges)
+        yield DocGraph(document, list(zip(by_mention.values(), found.values())), edges)
 
 
 def to_networkx(

@@ -73,21 +73,23 @@ class _Statements:
         self.n_statements = 0
 
     def document(self, part: DocGraph) -> Iterator[str]:
+        """RETURNS (Iterator[str]): The places of a document that are spoken of, and its relations."""
         if not part.mentions:
             return
         document = self._iri("document", part.document)
         yield f"\n{document} a nif:Context ; dcterms:identifier {_literal(part.document)} .\n"
-        spans = {_place(span): span for span, _ in part.mentions}
-        spans.update({_place(edge.fact.passage): edge.fact.passage for edge in part.edges})
+        spans = {_place(document, span): span for span, _ in part.mentions}
+        passages = (edge.fact.passage for edge in part.edges)
+        spans.update({_place(document, span): span for span in passages})
         for place, span in spans.items():
             yield (
-                f"{document[:-1]}{place}> a nif:OffsetBasedString ; nif:anchorOf {_literal(span.text)} ; "
+                f"{place} a nif:OffsetBasedString ; nif:anchorOf {_literal(span.text)} ; "
                 f"nif:beginIndex {_offset(span.start_char)} ; nif:endIndex {_offset(span.end_char)} ; "
                 f"nif:referenceContext {document} .\n"
             )
         for span, node in part.mentions:
             yield (
-                f"{document[:-1]}{_place(span)}> itsrdf:taIdentRef {self._entity(node)} ; "
+                f"{_place(document, span)} itsrdf:taIdentRef {self._entity(node)} ; "
                 f"itsrdf:taClassRef {self._iri('type', span.label_)} .\n"
             )
         for edge in part.edges:
@@ -101,7 +103,7 @@ class _Statements:
             self.relations.add(label)
             yield f"{relation} a rdf:Property ; rdfs:label {_literal(label)} .\n"
         places = (edge.fact.passage, edge.fact.head, edge.fact.tail)
-        sources = ", ".join(f"{document[:-1]}{_place(x)}>" for x in places)
+        sources = ", ".join(_place(document, x) for x in places)
         yield f"{head} {relation} {tail} .\n"
         yield (
             f"{self._iri('statement', str(self.n_statements))} a rdf:Statement ; rdf:subject {head} ; "
@@ -111,6 +113,7 @@ class _Statements:
         self.n_statements += 1
 
     def entities(self, nodes: Iterable[Node]) -> Iterator[str]:
+        """RETURNS (Iterator[str]): Types and names of the entities."""
         yield "\n"
         for node in nodes:
             type_iri = self._iri("type", node.label)
@@ -124,9 +127,9 @@ class _Statements:
         return f"<{self.base}{'/'.join(quote(part, safe='') for part in parts)}>"
 
 
-def _place(span: Span) -> str:
-    """The fragment of a document's IRI that RFC 5147 gives these characters."""
-    return f"#char={span.start_char},{span.end_char}"
+def _place(document: str, span: Span) -> str:
+    """RETURNS (str): The document's IRI with the fragment that RFC 5147 gives these characters."""
+    return f"{document[:-1]}#char={span.start_char},{span.end_char}>"
 
 
 def _literal(text: str) -> str:
