@@ -102,6 +102,25 @@ class Errors:
     E314 = "[E314] {option} is one of {known}, not {value!r}."
     E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
     E316 = "[E316] {path} holds other texts already, such as {name}. Name an empty or a new folder."
+    # Export
+    E320 = (
+        "[E320] Writing '{format}' needs the package '{package}'. Install it with: "
+        'pip install "spacy-jere[graphs]"'
+    )
+    E321 = (
+        "[E321] {base!r} can't be the base of IRIs. Give an absolute IRI that ends in '/' or ':' and has no "
+        "'?' or '#', such as 'https://example.org/' or 'urn:corpus:'."
+    )
+    E322 = "[E322] Can't tell from {path} which format is wanted. Name it with --to; known formats: {known}."
+    E323 = (
+        "[E323] None of the {n} documents has relations. Were they saved with "
+        "DocBin(store_user_data=True), and is doc._.relations set?"
+    )
+    E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
+    E325 = "[E325] --base belongs to the format 'turtle', not to '{format}'."
+    # Data check
+    E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
+    E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

@@ -151,6 +151,14 @@ def mention(span: Span) -> Mention:
     return Mention(span.start_char, span.end_char, span.label_)
 
 
+def entity_mentions(doc: Doc, spans_key: str) -> List[Mention]:
+    """RETURNS (List[Mention]): All entities of a Doc by position: doc.ents, the span group, ends of relations."""
+    found = {mention(span) for span in (*doc.ents, *doc.spans.get(spans_key, ()))}
+    for relation in stored_relations(doc) or ():
+        found |= {relation.head, relation.tail}
+    return sorted(found)
+
+
 def from_docs(docs: List[Doc], **options: Any) -> Optional[Doc]:
     """`Doc.from_docs` that keeps relations.
 

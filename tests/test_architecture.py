@@ -31,13 +31,14 @@ ALLOWED = {
     "models.decoding": {"models.joint", "models.types", "schema"},
     "models.layers": {"models.layers", "models.shim", "models.types"},
     "formats": {"formats", "relations"},
-    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint"},
+    "data_check": {"data_check", "relations", "schema"},
+    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint", "relations", "data_check"},
 }  # fmt: skip
 # Any other module of models/ is a paper's
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}
 WITHOUT_TORCH = [
     "spacy_jere", "spacy_jere.relations", "spacy_jere.schema", "spacy_jere.scorer", "spacy_jere.corpus",
-    "spacy_jere.formats", "spacy_jere.callbacks", "spacy_jere.cli",
+    "spacy_jere.formats", "spacy_jere.formats.writers", "spacy_jere.data_check", "spacy_jere.callbacks", "spacy_jere.cli",
 ]  # fmt: skip
 TORCH = {"torch", "torchcrf"}
 OPTIONAL = {"ray", "optuna", "rdflib", "pyarrow", "networkx", "transformers", "spacy_transformers"}

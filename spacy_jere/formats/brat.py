@@ -14,9 +14,8 @@ from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Tuple, 
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from ..relations import stored_relations
+from ..relations import entity_mentions, stored_relations
 from .checks import check_entity, check_link
-from .mentions import all_mentions
 from .record import Record, RecordEntity, Records
 from .source import Place, SourceError, decode, read_lines, shorten
 
@@ -110,7 +109,7 @@ def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "join
 
 
 def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
-    numbers = {mention: i for i, mention in enumerate(all_mentions(doc, spans_key), 1)}
+    numbers = {mention: i for i, mention in enumerate(entity_mentions(doc, spans_key), 1)}
     for (start, end, label), number in numbers.items():
         text = re.sub(r"[\r\n]", " ", doc.text[start:end])
         yield f"T{number}\t{_one_word(label)} {start} {end}\t{text}"

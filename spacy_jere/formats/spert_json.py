@@ -11,9 +11,8 @@ from typing import Any, Dict, Iterable, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..relations import mention_span, stored_relations
+from ..relations import entity_mentions, mention_span, stored_relations
 from .checks import check_relation, check_word_entity
-from .mentions import all_mentions
 from .record import Record, RecordRelation, Records, word_offsets
 from .source import Place, get_list, get_words, read_json_array, read_text
 
@@ -76,7 +75,7 @@ def _relation(place: Place, n_entities: int, item: Any) -> RecordRelation:
 
 def _sentence(doc: Doc, spans_key: str) -> Dict[str, Any]:
     relations = stored_relations(doc)
-    mentions = all_mentions(doc, spans_key)
+    mentions = entity_mentions(doc, spans_key)
     entities = []
     for x in mentions:
         span = mention_span(doc, x)

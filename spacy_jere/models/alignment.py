@@ -11,7 +11,7 @@ from spacy.attrs import ENT_IOB, ORTH
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..relations import Mention, mention, mention_span, stored_relations
+from ..relations import Mention, entity_mentions, mention_span, stored_relations
 from .joint import TargetArrays
 from .types import Array1d, Array2d
 
@@ -65,15 +65,6 @@ def batch_windows(docs: Sequence[Doc], window: str) -> Array2d:
     return numpy.asarray(rows, dtype="int64").reshape((-1, 3))
 
 
-def gold_entities(doc: Doc, spans_key: str) -> List[Mention]:
-    """RETURNS (List[Mention]): All entities of a reference Doc: doc.ents, the span group, ends of relations."""
-    found = dict.fromkeys(mention(span) for span in doc.ents)
-    found.update(dict.fromkeys(mention(span) for span in doc.spans.get(spans_key, [])))
-    for relation in stored_relations(doc) or ():
-        found.update({relation.head: None, relation.tail: None})
-    return sorted(found)
-
-
 def align_example(example: Example, spans_key: str, windows: List[Tuple[int, int]]) -> Aligned:
     """Put the annotation of the reference onto the tokens of the predicted Doc.
 
@@ -83,7 +74,7 @@ def align_example(example: Example, spans_key: str, windows: List[Tuple[int, int
     known = _known_tokens(example, spans_key)
     lost: Counter[str] = Counter()
     places: Dict[Mention, TokenSpan] = {}
-    for entity in gold_entities(gold, spans_key):
+    for entity in entity_mentions(gold, spans_key):
         start, end, exact = _align(example, mention_span(gold, entity), entity)
         if not exact:
             known[start:end] = False

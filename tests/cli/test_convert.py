@@ -144,7 +144,7 @@ def test_help_lists_the_commands():
         [sys.executable, "-m", "spacy", "jere", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    for command in ("convert", "evaluate", "extract"):
+    for command in ("convert", "debug-data", "evaluate", "export", "extract"):
         assert re.search(rf"^\W*{command}\s+\w+", run.stdout, re.MULTILINE)
 
 

@@ -10,9 +10,9 @@ from spacy_jere.models.alignment import (
     align_example,
     batch_windows,
     doc_windows,
-    gold_entities,
     make_targets,
 )
+from spacy_jere.relations import entity_mentions
 
 KEY = "joint_ner_re"
 WORDS = "Ada Byron left Acme in Rome ."
@@ -148,10 +148,10 @@ def test_two_labels_on_one_span(align):
 
 def test_gold_entities_once_each():
     gold = overlapping(Vocab())
-    assert [x.label for x in gold_entities(gold, KEY)] == ["LOC", "ORG", "LOC"]
-    assert [x.label for x in gold_entities(gold, "other key")] == ["LOC", "ORG", "LOC"]
+    assert [x.label for x in entity_mentions(gold, KEY)] == ["LOC", "ORG", "LOC"]
+    assert [x.label for x in entity_mentions(gold, "other key")] == ["LOC", "ORG", "LOC"]
     gold._.relations = None
-    assert [x.label for x in gold_entities(gold, "other key")] == ["ORG"]
+    assert [x.label for x in entity_mentions(gold, "other key")] == ["ORG"]
 
 
 @pytest.mark.parametrize(
