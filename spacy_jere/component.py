@@ -402,7 +402,8 @@ class JointEntityRelationExtractor(TrainablePipe):
         """RETURNS (Scores): What the scorer gives, by default the keys of `spacy-jere.joint_scorer.v1`."""
         if self.scorer is None:
             return {}
-        return self.scorer(examples, **{**kwargs, "symmetric": symmetric_labels(self.schema)})
+        own = {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
+        return self.scorer(examples, **{**kwargs, **own})
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         super().from_bytes(bytes_data, exclude=tuple(exclude))

@@ -4,13 +4,13 @@ Every annotated relation counts in recall, those whose entities were not found i
 say nothing about relations, tokens without entity annotation nothing about entities.
 """
 
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, NamedTuple, Optional, Sequence, Set, Tuple
 
 from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .relations import Mention, StoredRelation, mention_span, stored_relations
+from .relations import Mention, StoredRelation, entity_mentions, mention_span, stored_relations
 
 Scores = Dict[str, Any]
 Pair = Tuple[Mention, Mention]
@@ -51,13 +51,19 @@ def make_joint_scorer_v1() -> Callable[..., Scores]:
 
 
 def score_joint(
-    examples: Iterable[Example], *, symmetric: Sequence[str] = (), **unused: Any
+    examples: Iterable[Example],
+    *,
+    symmetric: Sequence[str] = (),
+    spans_key: str = "joint_ner_re",
+    **unused: Any,
 ) -> Scores:
     """Score entities and relations.
 
     symmetric (Sequence[str]): Relation labels whose ends may be swapped.
+    spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
     RETURNS (Scores): Fractions between 0 and 1, None where nothing was annotated.
-        ents_p, ents_r, ents_f, ents_per_type: span and type, micro; ents_macro_*: mean over types.
+        ents_p, ents_r, ents_f, ents_per_type: span and type of doc.ents, micro; ents_macro_*: mean over types.
+        spans_p, spans_r, spans_f: span and type of all entities, overlapping ones too, micro.
         rels_p, rels_r, rels_f, rels_per_type: strict (label, both spans and both entity types), micro;
         rels_macro_*: mean over labels; rels_boundary_*: entity types ignored, micro.
         joint_f: the mean of ents_f and rels_f, or the one that there is.
@@ -65,10 +71,27 @@ def score_joint(
     examples = list(examples)
     scores = {key: value for key, value in get_ner_prf(examples).items()}
     scores.update(_macro("ents", scores["ents_per_type"]))
+    scores.update(score_spans(examples, spans_key))
     scores.update(score_relations(examples, symmetric=symmetric))
     parts = [scores[key] for key in ("ents_f", "rels_f") if scores[key] is not None]
     scores["joint_f"] = sum(parts) / len(parts) if parts else None
     return scores
+
+
+def score_spans(examples: Iterable[Example], spans_key: str) -> Scores:
+    """RETURNS (Scores): The spans_* scores of `score_joint`. Docs whose entities are not annotated throughout are left out."""
+    score = PRFScore()
+    for example in examples:
+        gold = example.reference
+        if spans_key not in gold.spans and not gold.has_annotation(
+            "ENT_IOB", require_complete=True
+        ):
+            continue
+        found = entity_mentions(example.predicted, spans_key)
+        moved = _on_reference_text(example, found)
+        score.score_set({moved[x] for x in found}, set(entity_mentions(gold, spans_key)))
+    values = score.to_dict() if len(score) else dict.fromkeys("prf")
+    return {f"spans_{key}": value for key, value in values.items()}
 
 
 def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = ()) -> Scores:
@@ -81,7 +104,9 @@ def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = (
             continue
         gold = _comparable(stored, set(symmetric))
         found = stored_relations(example.predicted) or []
-        predicted = _comparable(_on_reference_text(example, found), set(symmetric))
+        moved = _on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
+        found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]
+        predicted = _comparable(found, set(symmetric))
         strict.score_set(predicted, gold)
         boundary.score_set(_without_types(predicted), _without_types(gold))
         for label in sorted({relation.label for relation in gold | predicted}):
@@ -120,14 +145,11 @@ def _without_types(relations: Set[LabelledPair]) -> Set[Tuple[Any, ...]]:
     return {(head[:2], tail[:2], label) for head, tail, label in relations}
 
 
-def _on_reference_text(example: Example, relations: List[StoredRelation]) -> List[StoredRelation]:
-    """Predicted relations with the offsets of the reference, whose white space may differ."""
+def _on_reference_text(example: Example, found: Iterable[Mention]) -> Dict[Mention, Mention]:
+    """RETURNS: Predicted mentions with the offsets of the reference, whose white space may differ."""
     if example.predicted.text == example.reference.text:
-        return relations
-    moved = {
-        end: _moved(example, example.predicted, end) for x in relations for end in (x.head, x.tail)
-    }
-    return [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in relations]
+        return {x: x for x in found}
+    return {x: _moved(example, example.predicted, x) for x in found}
 
 
 def _moved(example: Example, doc: Doc, end: Mention) -> Mention:

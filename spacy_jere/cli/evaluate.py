@@ -16,6 +16,7 @@ from ..scorer import Scores
 _SUMMARY = (
     ("Entities (micro)", "ents"),
     ("Entities (macro)", "ents_macro"),
+    ("Entities with overlapping ones (micro)", "spans"),
     ("Relations, strict (micro)", "rels"),
     ("Relations, strict (macro)", "rels_macro"),
     ("Relations, boundaries (micro)", "rels_boundary"),
