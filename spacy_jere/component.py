@@ -65,6 +65,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     default_config={
         "model": DEFAULT_MODEL,
         "rel_threshold": 0.5,
+        "rel_thresholds": {},
         "overlap": True,
         "window": "sentence",
         "spans_key": DEFAULT_SPANS_KEY,
@@ -80,6 +81,7 @@ def make_joint_ner_re(
     name: str,
     model: Model[JointBatch, Any],
     rel_threshold: float,
+    rel_thresholds: Dict[str, float],
     overlap: bool,
     window: str,
     spans_key: str,
@@ -92,6 +94,7 @@ def make_joint_ner_re(
 
     model (Model[JointBatch, Any]): One of the joint architectures, `spacy-jere.TaskSpecificBiRNN.v1` and others.
     rel_threshold (float): The least probability of a relation that is reported.
+    rel_thresholds (Dict[str, float]): The same for single relation labels, as `find-thresholds` sets them.
     overlap (bool): Whether entities may overlap in doc.spans and in relations. If not, the most probable of those that
         do is kept, as in doc.ents.
     window (str): Where relations are looked for: in each "sentence", where sentence boundaries are set, or in
@@ -109,6 +112,7 @@ def make_joint_ner_re(
         model,
         name,
         rel_threshold=rel_threshold,
+        rel_thresholds=rel_thresholds,
         overlap=overlap,
         window=window,
         spans_key=spans_key,
@@ -132,6 +136,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         name: str = "joint_ner_re",
         *,
         rel_threshold: float = 0.5,
+        rel_thresholds: Optional[Dict[str, float]] = None,
         overlap: bool = True,
         window: str = "sentence",
         spans_key: str = DEFAULT_SPANS_KEY,
@@ -142,8 +147,10 @@ class JointEntityRelationExtractor(TrainablePipe):
     ):
         if window not in WINDOWS:
             raise ValueError(Errors.E207.format(window=window))
-        if not 0 <= rel_threshold <= 1:
-            raise ValueError(Errors.E208.format(name="rel_threshold", value=rel_threshold))
+        rel_thresholds = dict(rel_thresholds or {})
+        for key, value in {"rel_threshold": rel_threshold, **rel_thresholds}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(Errors.E208.format(name=key, value=value))
         if learn_rate_factor <= 0:
             raise ValueError(Errors.E209.format(value=learn_rate_factor))
         rules = parse_schema(schema)
@@ -155,6 +162,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             "entity_labels": [],
             "relation_labels": [],
             "rel_threshold": rel_threshold,
+            "rel_thresholds": rel_thresholds,
             "overlap": overlap,
             "window": window,
             "spans_key": spans_key,
@@ -241,7 +249,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             len(chosen),
             entity_labels=self.entity_labels,
             relation_labels=self.relation_labels,
-            rel_threshold=self.cfg["rel_threshold"],
+            thresholds=self._thresholds(),
             overlap=self.cfg["overlap"],
             schema=self.schema,
         )
@@ -264,6 +272,10 @@ class JointEntityRelationExtractor(TrainablePipe):
                 for head, tail, label, score in extraction.relations
             ]
             store_relations(doc, relations)
+
+    def _thresholds(self) -> List[float]:
+        own, default = self.cfg["rel_thresholds"], self.cfg["rel_threshold"]
+        return [own.get(label, default) for label in self.relation_labels]
 
     def _given_entities(self, docs: Sequence[Doc], windows: Array2d) -> Array2d:
         """RETURNS: Window, first token, end and label of those that can be related. [n_entities, 4]"""

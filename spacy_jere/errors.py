@@ -121,6 +121,10 @@ class Errors:
     # Data check
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
+    # Thresholds
+    E340 = "[E340] There are no annotated relations to find thresholds with."
+    E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
+    E342 = "[E342] {model} has no component '{name}'. It has: {names}."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

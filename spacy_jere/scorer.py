@@ -99,14 +99,10 @@ def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = (
     strict, boundary = PRFScore(), PRFScore()
     per_label: Dict[str, PRFScore] = {}
     for example in examples:
-        stored = stored_relations(example.reference)
-        if stored is None:
+        if stored_relations(example.reference) is None:
             continue
-        gold = _comparable(stored, set(symmetric))
-        found = stored_relations(example.predicted) or []
-        moved = _on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
-        found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]
-        predicted = _comparable(found, set(symmetric))
+        found, gold = compare_relations(example, symmetric)
+        predicted = set(found)
         strict.score_set(predicted, gold)
         boundary.score_set(_without_types(predicted), _without_types(gold))
         for label in sorted({relation.label for relation in gold | predicted}):
@@ -124,6 +120,23 @@ def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = (
     return scores
 
 
+def compare_relations(
+    example: Example, symmetric: Sequence[str] = ()
+) -> Tuple[Dict[LabelledPair, Optional[float]], Set[LabelledPair]]:
+    """Bring predicted and annotated relations into the same terms.
+
+    symmetric (Sequence[str]): Relation labels whose ends may be swapped.
+    RETURNS (Tuple[Dict[LabelledPair, Optional[float]], Set[LabelledPair]]): The predicted ones, on the text of the reference,
+        with their scores; the annotated ones.
+    """
+    gold = stored_relations(example.reference) or ()
+    found = stored_relations(example.predicted) or ()
+    moved = _on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
+    found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]
+    predicted = {_comparable(x, symmetric): x.score for x in found}
+    return predicted, {_comparable(x, symmetric) for x in gold}
+
+
 def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scores:
     values = list((per_type or {}).values())
     return {
@@ -132,13 +145,11 @@ def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scor
     }
 
 
-def _comparable(relations: Iterable[StoredRelation], symmetric: Set[str]) -> Set[LabelledPair]:
-    pairs = set()
-    for head, tail, label, _ in relations:
-        if label in symmetric and tail < head:
-            head, tail = tail, head
-        pairs.add(LabelledPair(head, tail, label))
-    return pairs
+def _comparable(relation: StoredRelation, symmetric: Sequence[str]) -> LabelledPair:
+    head, tail, label, _ = relation
+    if label in symmetric and tail < head:
+        head, tail = tail, head
+    return LabelledPair(head, tail, label)
 
 
 def _without_types(relations: Set[LabelledPair]) -> Set[Tuple[Any, ...]]:

@@ -31,8 +31,9 @@ ALLOWED = {
     "models.decoding": {"models.joint", "models.types", "schema"},
     "models.layers": {"models.layers", "models.shim", "models.types"},
     "formats": {"formats", "relations"},
+    "experiments": {"experiments", "relations", "schema", "scorer"},
     "data_check": {"data_check", "relations", "schema"},
-    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint", "relations", "data_check"},
+    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint", "relations", "data_check", "experiments"},
 }  # fmt: skip
 # Any other module of models/ is a paper's
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}

@@ -25,6 +25,7 @@ SETTINGS = {
     "schema": {"MET": {"symmetric": True, "head": ["PER"]}},
     "given_entities": True,
     "overlap": False,
+    "rel_thresholds": {"MET": 0.75},
     "learn_rate_factor": 2.0,
 }
 MODEL_SETTINGS = {

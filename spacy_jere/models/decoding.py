@@ -18,14 +18,14 @@ def decode(
     *,
     entity_labels: Sequence[str],
     relation_labels: Sequence[str],
-    rel_threshold: float,
+    thresholds: Sequence[float],
     overlap: bool,
     schema: Schema,
 ) -> List[Extraction]:
     """Choose what to report of a batch.
 
     n_docs (int): How many Docs the batch has.
-    rel_threshold (float): The least probability of a relation.
+    thresholds (Sequence[float]): The least probability of a relation, for each relation label.
     overlap (bool): Keep entities that overlap; else the most probable ones and the relations between these.
     schema (Schema): Relations that it forbids are left out; of a symmetric label's two directions the more
         probable score is kept, with the entity that comes first as head.
@@ -49,7 +49,7 @@ def decode(
         pairs, proposals.relation_scores, _symmetric(schema, relation_labels)
     )
     head_labels, tail_labels = entities[pairs[:, 0], 3], entities[pairs[:, 1], 3]
-    keep = (probabilities >= rel_threshold) & allowed[:, head_labels, tail_labels].T
+    keep = (probabilities >= numpy.asarray(thresholds)) & allowed[:, head_labels, tail_labels].T
     rows, labels = numpy.nonzero(keep)
     by_position = numpy.lexsort((labels, pairs[rows, 1], pairs[rows, 0]))
     found_relations: List[List[FoundRelation]] = [[] for _ in range(n_docs)]

@@ -39,7 +39,7 @@ def run(threshold=0.5, schema=None, n_docs=2, overlap=True, **changes):
         n_docs,
         entity_labels=ENTITY_LABELS,
         relation_labels=RELATION_LABELS,
-        rel_threshold=threshold,
+        thresholds=[threshold] * len(RELATION_LABELS),
         overlap=overlap,
         schema=parse_schema(schema),
     )
@@ -94,7 +94,7 @@ def test_docs_without_entities_between_others():
 
 def test_no_relation_labels():
     empty = Proposals(*proposals()[:3], numpy.zeros((len(PAIRS), 0)))
-    options = {"rel_threshold": 0.5, "overlap": True, "schema": {}}
+    options = {"thresholds": [], "overlap": True, "schema": {}}
     result = decode(empty, 2, entity_labels=ENTITY_LABELS, relation_labels=[], **options)
     assert [x.relations for x in result] == [[], []]
 
@@ -120,3 +120,10 @@ def test_values_are_plain():
 )
 def test_without_overlaps(entities, chosen):
     assert without_overlaps(entities) == [entities[i] for i in chosen]
+
+
+def test_each_label_has_its_threshold():
+    scores = {(0, 1): (0.4, 0.4)}
+    options = {"entity_labels": ENTITY_LABELS, "relation_labels": RELATION_LABELS, "schema": {}}
+    found = decode(proposals(pairs=scores), 2, thresholds=[0.5, 0.3], overlap=True, **options)
+    assert [x[2] for doc in found for x in doc.relations] == [M]
