@@ -162,6 +162,11 @@ class Errors:
         "[E413] The weights '{key}' of {path} have the shape {found}, but its config.json and types.json ask for "
         "{expected}."
     )
+    E414 = "[E414] {path} can't be read as the weights of a model, without code that would be run in reading: {reason}"
+    E415 = (
+        "[E415] {path} does not name the labels: it must be a JSON object with 'entities' and 'relations', each an "
+        "object with one entry per label."
+    )
 
 
 class Warnings:

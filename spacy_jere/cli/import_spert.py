@@ -29,7 +29,10 @@ def import_spert_cli(
             max_span_width=max_span_width,
             lowercase=lowercase,
         )
-    except ValueError as error:
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # OSError: what transformers says of a broken config.json
         msg.fail("Can't import the checkpoint", str(error), exits=1)
     nlp.to_disk(output)
     msg.good(f"{checkpoint} -> {output}")

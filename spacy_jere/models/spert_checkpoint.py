@@ -5,7 +5,7 @@ A checkpoint is a folder with `config.json` and `vocab.txt` of its BERT, `pytorc
 """
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, cast
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast
 
 import spacy
 import srsly
@@ -54,18 +54,15 @@ def read_checkpoint(path: Path, types: Optional[Path] = None) -> Checkpoint:
     """Read a checkpoint. No code that may be in it is run.
 
     types (Optional[Path]): The file with the labels, if it is not types.json in the folder.
-    RAISES (ValueError): Something is missing.
+    RAISES (ValueError): Something is missing or can't be read.
     """
     types = types or path / "types.json"
     for needed in (path / "config.json", path / "vocab.txt", types):
         if not needed.is_file():
             raise ValueError(Errors.E410.format(path=path, missing=needed))
-    labels = srsly.read_json(types)
-    relations = labels["relations"]
+    entities, relations = _read_types(types)
     symmetric = [label for label, x in relations.items() if x.get("symmetric")]
-    return Checkpoint(
-        path, _read_weights(path), list(labels["entities"]), list(relations), symmetric
-    )
+    return Checkpoint(path, _read_weights(path), list(entities), list(relations), symmetric)
 
 
 def import_spert(
@@ -112,17 +109,38 @@ def import_spert(
     return nlp
 
 
+def _read_types(path: Path) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """RETURNS: Entity labels and relation labels, and what the file says of each."""
+    try:
+        labels = srsly.read_json(path)
+    except ValueError as error:
+        raise ValueError(Errors.E415.format(path=path)) from error
+    found = [labels.get(x) if isinstance(labels, dict) else None for x in ("entities", "relations")]
+    for each in found:
+        if not isinstance(each, dict) or not all(isinstance(x, dict) for x in each.values()):
+            raise ValueError(Errors.E415.format(path=path))
+    return cast(Dict[str, Any], found[0]), cast(Dict[str, Any], found[1])
+
+
 def _read_weights(path: Path) -> Dict[str, Tensor]:
     for name in _WEIGHTS:
         file = path / name
-        if not file.is_file():
-            continue
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return cast(Dict[str, Tensor], load_file(file))
-        return cast(Dict[str, Tensor], torch.load(file, map_location="cpu", weights_only=True))
+        if file.is_file():
+            try:
+                return _load(file)
+            except (
+                Exception
+            ) as error:  # what pickle, zip files and safetensors raise has nothing in common
+                raise ValueError(Errors.E414.format(path=file, reason=error)) from error
     raise ValueError(Errors.E410.format(path=path, missing=" or ".join(_WEIGHTS)))
+
+
+def _load(file: Path) -> Dict[str, Tensor]:
+    if file.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return cast(Dict[str, Tensor], load_file(file))
+    return cast(Dict[str, Tensor], torch.load(file, map_location="cpu", weights_only=True))
 
 
 def _tokenizer(path: Path, lowercase: Optional[bool]) -> Any:

@@ -89,10 +89,11 @@ def sample(window: Tensor, n_each: int, preferred: Optional[Tensor] = None) -> T
         return torch.zeros_like(window)
     lot = torch.rand(len(window), dtype=torch.float64, device=window.device)
     if preferred is not None:
-        # In front of all others come as many preferred ones as may; the rest of them mixes with the others.
+        # In front of all others come as many preferred ones as may; the rest of them mixes with the others. They are
+        # chosen by lots of their own, or the rest would be those with high lots.
         rows = torch.nonzero(preferred)[:, 0]
-        rows = rows[_lowest(window[rows], lot[rows], n_each // 2)]
-        lot[rows] -= 1
+        own = torch.rand(len(rows), dtype=torch.float64, device=window.device)
+        lot[rows[_lowest(window[rows], own, n_each // 2)]] -= 1
     return torch.sort(_lowest(window, lot, n_each)).values
 
 

@@ -261,7 +261,7 @@ def _split(
     for doc, n in zip(docs, n_readings):
         if not n:
             data.append(TransformerData.empty())
-            aligned.append(data[-1].align)
+            aligned.append(_alignment(len(doc), [], n_pieces))
             continue
         own = slice(row, row + n)
         align = _alignment(len(doc), readings[own], n_pieces)
@@ -278,8 +278,8 @@ def _split(
 
 def _alignment(n_tokens: int, readings: List[Reading], n_pieces: int) -> Ragged:
     """RETURNS: For each token of a Doc the word pieces it has in all readings, counted row by row."""
-    tokens: List[Array1d] = []
-    places: List[Array1d] = []
+    tokens: List[Array1d] = [numpy.zeros(0, dtype="int64")]
+    places: List[Array1d] = [numpy.zeros(0, dtype="int64")]
     for row, reading in enumerate(readings):
         sizes = [len(x.ids) for x in reading.pieces]
         own = numpy.arange(reading.span.start, reading.span.end)
