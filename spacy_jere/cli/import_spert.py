@@ -29,10 +29,7 @@ def import_spert_cli(
             max_span_width=max_span_width,
             lowercase=lowercase,
         )
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # OSError: what transformers says of a broken config.json
+    except (OSError, ValueError) as error:  # OSError: a config.json that transformers can't read
         msg.fail("Can't import the checkpoint", str(error), exits=1)
     nlp.to_disk(output)
     msg.good(f"{checkpoint} -> {output}")

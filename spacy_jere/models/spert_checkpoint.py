@@ -126,11 +126,10 @@ def _read_weights(path: Path) -> Dict[str, Tensor]:
     for name in _WEIGHTS:
         file = path / name
         if file.is_file():
+            # What pickle, zip files and safetensors raise has nothing in common.
             try:
                 return _load(file)
-            except (
-                Exception
-            ) as error:  # what pickle, zip files and safetensors raise has nothing in common
+            except Exception as error:
                 raise ValueError(Errors.E414.format(path=file, reason=error)) from error
     raise ValueError(Errors.E410.format(path=path, missing=" or ".join(_WEIGHTS)))
 
