@@ -57,6 +57,19 @@ def test_overfitting(trained):
 
 
 @pytest.mark.each_family
+def test_bfloat16(family, make_nlp, model_config, overfit):
+    if family == "TaskSpecificBiRNN":
+        pytest.skip("has no such setting")
+    nlp, examples = make_nlp(model=model_config(bfloat16=True))
+    exact, _ = make_nlp()
+    losses = [pipeline.update(examples)[NER] for pipeline in (nlp, exact)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05) and losses[0] != losses[1]
+    overfit(nlp, examples)
+    assert nlp.evaluate(examples)["joint_f"] == 1.0
+    assert all(x.dtype == numpy.float32 for x in weights_of(nlp).values())
+
+
+@pytest.mark.each_family
 def test_losses_have_a_row_per_task(family, make_nlp):
     nlp, examples = make_nlp()
     losses = nlp.update(examples)
