@@ -195,7 +195,6 @@ def test_mixing_weights_are_trained_and_stored(make_trf):
         assert numpy.array_equal(loaded, mixing.get_param(name))
 
 
-@pytest.mark.each_family
 @pytest.mark.parametrize(
     "path, settings",
     [
@@ -218,7 +217,7 @@ def test_replace_listeners(make_trf, overfit, found, path, settings):
 
 @pytest.mark.each_family
 def test_replaced_listeners_can_be_stored(make_trf, overfit, found, tmp_path):
-    """Where spaCy can write their config: directly under model.tok2vec, and without `layers`."""
+    """Where spaCy can write their config: directly under model.tok2vec, and without `layers` and `context`."""
     nlp, examples = make_trf()
     overfit(nlp, examples, steps=40)
     expected = [found(doc) for doc in nlp.pipe(TEXTS)]

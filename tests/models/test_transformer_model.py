@@ -138,6 +138,19 @@ def test_batches_equal_one_by_one(make_trf):
         assert same([vectors(doc._.trf_data) for doc in docs], alone)
 
 
+def test_alignment_of_the_batch(make_trf):
+    """Rows count through all that was read, also where empty Docs are in between."""
+    nlp = make_trf(STRIDED)
+    batch = nlp.get_pipe("transformer").predict(words_of(nlp, *TEXTS, TEXTS[0]))
+    state = batch.model_output.last_hidden_state
+    rows = state.reshape(-1, state.shape[-1])[batch.align.dataXd.reshape(-1)].float()
+    own = [x for x in batch.doc_data if len(x.align.lengths)]
+    expected = [x.model_output.last_hidden_state.reshape(-1, 16)[x.align.dataXd.reshape(-1)] for x in own]  # fmt: skip
+    assert same([rows.numpy()], [numpy.concatenate(expected)])
+    lengths = [n for x in own for n in x.align.lengths]
+    assert batch.align.lengths.tolist() == lengths
+
+
 # Long ones
 
 
