@@ -1,6 +1,5 @@
 """A transformer read token by token: the tiny BERT against spacy-transformers' own model and plain transformers."""
 
-import multiprocessing
 import subprocess
 import sys
 
@@ -137,6 +136,19 @@ def test_batches_equal_one_by_one(make_trf):
         pipe = nlp.get_pipe("transformer")
         docs = pipe.pipe(words_of(nlp, *TEXTS), batch_size=size)
         assert same([vectors(doc._.trf_data) for doc in docs], alone)
+
+
+def test_alignment_of_the_batch(make_trf):
+    """Rows count through all that was read, also where empty Docs are in between."""
+    nlp = make_trf(STRIDED)
+    batch = nlp.get_pipe("transformer").predict(words_of(nlp, *TEXTS, TEXTS[0]))
+    state = batch.model_output.last_hidden_state
+    rows = state.reshape(-1, state.shape[-1])[batch.align.dataXd.reshape(-1)].float()
+    own = [x for x in batch.doc_data if len(x.align.lengths)]
+    expected = [x.model_output.last_hidden_state.reshape(-1, 16)[x.align.dataXd.reshape(-1)] for x in own]  # fmt: skip
+    assert same([rows.numpy()], [numpy.concatenate(expected)])
+    lengths = [n for x in own for n in x.align.lengths]
+    assert batch.align.lengths.tolist() == lengths
 
 
 # Long ones
@@ -354,17 +366,22 @@ def test_training_reaches_the_transformer(make_trf, model_config, make_examples,
 SCRIPT = """
 import multiprocessing, sys, numpy, spacy
 
-TEXTS = ["Rome is the home of Bo .", "", "Ada", "Nothing happens here , or is it " * 4] * 2
+TEXTS = ["Ada lives in New Oslo .", "", "Cy works for Acme in Rome .", "Rome"] * 2
+
+def read(doc):
+    spans = {key: [(x.start, x.end, x.label_) for x in doc.spans[key]] for key in doc.spans}
+    relations = [x.to_dict() for x in doc._.relations]
+    return spans, [{**x, "score": round(x["score"], 3)} for x in relations]
 
 if __name__ == "__main__":
     multiprocessing.set_start_method(sys.argv[1])
     nlp = spacy.load(sys.argv[2])
-    alone = [nlp(text)._.trf_data.tensors for text in TEXTS]
-    several = [doc._.trf_data.tensors for doc in nlp.pipe(TEXTS, n_process=2, batch_size=2)]
-    for x, y in zip(alone, several, strict=True):
-        assert len(x) == len(y)
-        n = x[0].shape[1] if x else 0
-        assert all(numpy.allclose(a, b[:, :n] if b.ndim == 3 else b, atol=1e-5) for a, b in zip(x, y))
+    alone = [nlp(text) for text in TEXTS]
+    several = list(nlp.pipe(TEXTS, n_process=2, batch_size=2))
+    assert [read(doc) for doc in several] == [read(doc) for doc in alone]
+    assert any(doc.spans["first"] for doc in alone) and any(doc._.relations for doc in alone)
+    for x, y in zip(alone, several):
+        assert (x._.trf_data.align.lengths == y._.trf_data.align.lengths).all()
 """
 
 
@@ -388,12 +405,19 @@ def test_round_trip(make_trf, tmp_path, store):
     assert same([vectors(x) for x in read(again, words_of(again, *TEXTS))], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["forkserver"])
-def test_several_processes(make_trf, tmp_path, method):
-    if method not in multiprocessing.get_all_start_methods():
-        pytest.skip(f"no {method} here")
-    make_trf().to_disk(tmp_path / "model")
+def test_several_processes(make_trf, make_examples, overfit, tmp_path):
+    """SpERT and SpERT.MT over one transformer."""
+    nlp = make_trf()
+    name, pooling = "spacy-jere.TransformerListener.v1", {"@layers": "reduce_max.v1"}
+    tok2vec = {"@architectures": name, "pooling": pooling, "context": True}
+    for name, family in (("first", "SpERT"), ("second", "SpERTMT")):
+        model = {"@architectures": f"spacy-jere.{family}.v1", "tok2vec": tok2vec}
+        nlp.add_pipe("joint_ner_re", name=name, config={"model": model, "spans_key": name})
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    overfit(nlp, examples, steps=40)
+    nlp.to_disk(tmp_path / "model")
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf8")
-    command = [sys.executable, "script.py", method, "model"]
+    command = [sys.executable, "script.py", "forkserver", "model"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
