@@ -43,8 +43,9 @@ def create_adamw_v1(
 class AdamW(Optimizer):
     """Gathers the gradients of a step and updates all parameters at its end, in `step_schedules`.
 
-    spaCy's training calls it after each step. In a loop of your own, call `optimizer.step_schedules()` after
-    `nlp.update(examples, sgd=optimizer)`; what is forgotten is made up for by the next update.
+    `spacy train` calls it after each step. In a loop of your own, do as it does: `nlp.update(examples, sgd=False)`, then
+    `finish_update(optimizer)` of each trained component, then `optimizer.step_schedules()`. A step that is forgotten is
+    made up for by the next one.
     """
 
     def __init__(self, learn_rate: Rate, *, weight_decay: float, **options: Any):
