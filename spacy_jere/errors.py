@@ -83,7 +83,7 @@ class Errors:
         "--paths.dev."
     )
     E307 = "[E307] No file or folder to read in {path}. Files end in {suffixes}."
-    E308 = "[E308] {left} and {right} would both become {name}.spacy. Rename one of them."
+    E308 = "[E308] {left} and {right} would both become {name}. Rename one of them."
     E309 = (
         "[E309] Entity '{label}' has words {start}:{end}, which are not there or are white space."
     )
@@ -117,7 +117,8 @@ class Errors:
         "DocBin(store_user_data=True), and is doc._.relations set?"
     )
     E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
-    E325 = "[E325] --base belongs to the format 'turtle', not to '{format}'."
+    E325 = "[E325] The format '{format}' knows no '{option}'. It is written with: {known}."
+    E326 = "[E326] {path} may be {names}. Name the one that is wanted with --to."
     # Data check
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'

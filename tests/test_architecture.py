@@ -39,7 +39,7 @@ ALLOWED = {
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}
 WITHOUT_TORCH = [
     "spacy_jere", "spacy_jere.relations", "spacy_jere.schema", "spacy_jere.scorer", "spacy_jere.corpus",
-    "spacy_jere.formats", "spacy_jere.formats.writers", "spacy_jere.data_check", "spacy_jere.callbacks", "spacy_jere.cli",
+    "spacy_jere.formats", "spacy_jere.data_check", "spacy_jere.callbacks", "spacy_jere.cli",
 ]  # fmt: skip
 TORCH = {"torch", "torchcrf"}
 OPTIONAL = {"ray", "optuna", "rdflib", "pyarrow", "networkx", "transformers", "spacy_transformers"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_jere.formats.writers import WRITERS
+from spacy_jere.formats import WRITERS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -33,6 +33,8 @@ def test_modules_rhyme(name):
     assert callable(module.read) and callable(module.sniff)
     assert module.SUFFIXES and all(x.startswith(".") for x in module.SUFFIXES)
     assert hasattr(module, "write") is (name in WRITERS) is hasattr(module, "WRITES")
+    if name in WRITERS:
+        assert WRITERS[name] is module
 
 
 @pytest.mark.parametrize("name", FORMATS)
