@@ -104,7 +104,7 @@ def convert(
     """Write one file for each file or brat folder; nothing is written unless all can be read.
 
     source (Path): A file, or a folder whose files and brat folders are read. Its .spacy files are, too, where another format
-        is written.
+        is written, and they alone, if they are the format.
     format (Optional[str]): One of FORMATS, or "spacy"; None guesses it from the content.
     to (str): One of WRITERS.
     lang (str): The language whose tokenizer finds the tokens of texts that bring none.
@@ -121,7 +121,7 @@ def convert(
     nlp = spacy.blank(lang)
     found: Dict[Path, Records] = {}
     corpora: Dict[Path, Alignment] = {}
-    for file in _sources(source, to, suffix):
+    for file in _sources(source, format, to):
         if format == docbin.NAME or (format is None and file.suffix == docbin.WRITES):
             found[file], corpora[file] = Records(), _read_docs(file, setter, options)
         else:
@@ -180,19 +180,23 @@ def _read_docs(
     return Alignment(docs, [], [])
 
 
-def _sources(source: Path, to: str, suffix: str) -> List[Path]:
+def _sources(source: Path, format: Optional[str], to: str) -> List[Path]:
     """The files of a folder, each brat folder in it as one; or the source itself."""
     if source.is_file() or _is_brat_folder(source):
         return [source]
     suffixes = sorted({suffix for module in FORMATS.values() for suffix in module.SUFFIXES})
-    if to != docbin.NAME:  # else they are what an earlier call has written beside its sources
+    if format == docbin.NAME:
+        suffixes = [docbin.WRITES]
+    elif format is None and to != docbin.NAME:  # else they are what an earlier call wrote there
         suffixes.append(docbin.WRITES)
     found = sorted(x for x in source.iterdir() if x.suffix in suffixes or _is_brat_folder(x))
     if not found:
         raise SourceError(Errors.E307.format(path=source, suffixes=", ".join(suffixes)))
     for left, right in pairwise(sorted(found, key=lambda file: file.stem)):
         if left.stem == right.stem:
-            raise SourceError(Errors.E308.format(left=left, right=right, name=left.stem + suffix))
+            raise SourceError(
+                Errors.E308.format(left=left, right=right, name=left.stem + WRITERS[to].WRITES)
+            )
     return found
 
 

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 
 from ..relations import entity_mentions, mention_span, stored_relations
 from .checks import check_relation, check_word_entity
+from .origin import ID_KEY
 from .record import Record, RecordRelation, Records, word_offsets
 from .sink import whole_text
 from .source import Place, get_list, get_words, read_json_array, read_text
@@ -34,7 +35,9 @@ def read(path: Union[str, Path]) -> Records:
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
-    """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations."""
+    """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations;
+    `orig_id` is `doc.user_data["id"]`, where there is one.
+    """
     sentences = (_sentence(doc, spans_key) for doc in docs if len(doc))
     with whole_text(path) as file:
         file.write("[")
@@ -93,4 +96,6 @@ def _sentence(doc: Doc, spans_key: str) -> Dict[str, Any]:
         ]
     if not doc.has_unknown_spaces:
         sentence["text"] = doc.text
+    if ID_KEY in doc.user_data:
+        sentence["orig_id"] = doc.user_data[ID_KEY]
     return sentence

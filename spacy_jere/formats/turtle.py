@@ -9,6 +9,7 @@ rdflib's terms are written as they come, subject by subject: its serializer need
 """
 
 import re
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Dict, Hashable, Iterable, Iterator, Set, Tuple, Union
@@ -97,6 +98,7 @@ class _Triples:
         if not _BASE.fullmatch(base):
             raise ValueError(Errors.E321.format(base=base))
         self.base = base
+        self.documents: Counter[str] = Counter()
         self.relations: Set[str] = set()
         self.n_statements = 0
         self._names: Dict[str, Any] = {}
@@ -142,7 +144,11 @@ class _Triples:
         """The places of a document that are spoken of, and its relations."""
         if not part.mentions:
             return
-        document = self._iri("document", part.document)
+        # Characters of two texts with the same id must not become the same places.
+        n_before = self.documents[part.document]
+        self.documents[part.document] += 1
+        number_of_text = [str(n_before + 1)] if n_before else []
+        document = self._iri("document", part.document, *number_of_text)
         name, literal = self._name, self.rdflib.Literal
         yield document, name("rdf:type"), name("nif:Context")
         yield document, name("dcterms:identifier"), literal(part.document)

@@ -97,6 +97,18 @@ def test_texts_are_short_strings_of_turtle(tmp_path, new_doc, text):
     assert (text, "X") in entities(read(tmp_path / "out.ttl"))
 
 
+def test_texts_with_one_id_stay_apart(tmp_path, new_doc):
+    relation = ((0, 1, "X"), (2, 3, "X"), "MET", None)
+    docs = [new_doc([x, "met", "Bo"], [relation], id="7/2") for x in ("Ada", "Cyd", "Dee")]
+    write([*docs, new_doc(["Ann", "met", "Bo"], [relation], id="7")], tmp_path / "out.ttl")
+    graph = read(tmp_path / "out.ttl")
+    contexts = sorted(parts(x)[1:] for x in graph.subjects(RDF.type, NIF.Context))
+    assert contexts == [["7"], ["7/2"], ["7/2", "2"], ["7/2", "3"]]
+    names = {str(x) for x in graph.objects(None, DCTERMS.identifier)}
+    assert names == {"7", "7/2"}
+    assert all(len(list(graph.objects(x, NIF.anchorOf))) <= 1 for x in graph.subjects())
+
+
 def test_relations_are_triples(tmp_path, hard_docs):
     write(hard_docs[:1], tmp_path / "out.ttl")
     graph = read(tmp_path / "out.ttl")
