@@ -77,7 +77,7 @@ class Errors:
     E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
     E303 = "[E303] No such file: {path}"
     E304 = "[E304] {path} holds nothing to read. Left out: {skipped}."
-    E305 = "[E305] {path} is not UTF-8 text (byte {position}). Save it as UTF-8."
+    E305 = "[E305] {path}, line {line}: not UTF-8 text (byte {position} of the file). Save it as UTF-8."
     E306 = (
         "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
         "--paths.dev."
@@ -122,6 +122,7 @@ class Errors:
     # Data check
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
+    E332 = "[E332] There is no config whose settings could be changed: {names}."
     # Thresholds
     E340 = "[E340] There are no annotated relations to find thresholds with."
     E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
