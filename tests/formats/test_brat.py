@@ -2,14 +2,10 @@ from dataclasses import replace
 
 import pytest
 import spacy
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from spacy_jere.formats import (
-    Record,
-    RecordEntity,
     RecordRelation,
     SourceError,
     align,
@@ -333,36 +329,3 @@ def test_files_have_the_names_of_their_docs(tmp_path, ids, names):
     texts = {x.stem: x.read_text(encoding="utf8") for x in tmp_path.glob("*.txt")}
     assert texts == {names[0]: "0 ", names[1]: "1 "}
     assert len(list(tmp_path.glob("*.ann"))) == 2
-
-
-def entities_of(doc):
-    spans = doc.spans.get("joint_ner_re", doc.ents)
-    return {(x.start_char, x.end_char, x.label_) for x in spans}
-
-
-# Not at the beginning: a byte-order mark; it is no part of a text.
-texts = st.text(min_size=1, max_size=40) | st.text(
-    alphabet="aB .-'\r\n\t🏠ע\u2028\x85", min_size=1, max_size=40
-)
-
-
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data(), text=texts.filter(lambda x: not x.startswith("\ufeff")))
-def test_any_text_comes_back(tmp_path, data, text):
-    nlp = spacy.blank("xx")
-    spots = [
-        (i, j) for i in range(len(text)) for j in range(i + 1, len(text) + 1) if text[i:j].strip()
-    ]
-    chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
-    entities = [RecordEntity(*spot, f"L{i}") for i, spot in enumerate(chosen)]
-    relations = [
-        RecordRelation(i, j, "R") for i in range(len(entities)) for j in range(len(entities))
-    ]
-    docs = to_docs([Record(text, entities, relations)], nlp)
-    write(docs, tmp_path)
-    (again,) = to_docs(read(tmp_path), nlp)
-    assert again.text == text
-    assert entities_of(again) == entities_of(docs[0])
-    assert [x.to_dict() for x in again._.relations] == [x.to_dict() for x in docs[0]._.relations]
