@@ -37,7 +37,7 @@ from .models.alignment import (
 from .models.decoding import decode, without_overlaps
 from .models.joint import Extraction, JointBatch, JointModel, Proposals, n_trainable
 from .models.types import Array2d
-from .relations import StoredRelation, mention, store_relations
+from .relations import DEFAULT_SPANS_KEY, StoredRelation, mention, store_relations
 from .schema import (
     LEARN,
     Rule,
@@ -50,7 +50,6 @@ from .schema import (
 )
 from .scorer import Scores
 
-DEFAULT_SPANS_KEY = "joint_ner_re"
 KINDS = ("entity", "relation")
 WINDOWS = ("sentence", "doc")
 

@@ -2,7 +2,7 @@
 
 
 class Errors:
-    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data, `E4xx` models."""
+    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data, `E4xx` models, `E5xx` pictures."""
 
     # Relations on a Doc
     E100 = (
@@ -102,6 +102,14 @@ class Errors:
     )
     E404 = "[E404] {setting} = {value!r} is not one of {known}."
     E405 = "[E405] {setting} must be {wanted}, not {value!r}."
+    # Pictures
+    E500 = "[E500] There is no style '{style}'. Known styles: {known}."
+    E501 = "[E501] There is no option '{option}'. Known options: {known}."
+    E502 = (
+        "[E502] {color!r}, the colour of '{label}', is not a CSS colour. Give a name, '#rrggbb', or a function "
+        "such as 'rgb(170 156 252)'."
+    )
+    E503 = "[E503] There are {n_gold} references for {n_docs} Docs. Give one for each Doc, in the same order."
 
 
 class Warnings:

@@ -13,6 +13,9 @@ from .errors import Errors
 
 EXTENSION = "relations"
 USER_DATA_KEY = "spacy_jere.relations"
+DEFAULT_SPANS_KEY = (
+    "joint_ner_re"  # of doc.spans, where all entities stand, overlapping ones included
+)
 
 
 class Mention(NamedTuple):

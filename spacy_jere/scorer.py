@@ -57,9 +57,9 @@ def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = (
         stored = stored_relations(example.reference)
         if stored is None:
             continue
-        gold = _comparable(stored, set(symmetric))
+        gold = comparable(stored, set(symmetric))
         found = stored_relations(example.predicted) or []
-        predicted = _comparable(_on_reference_text(example, found), set(symmetric))
+        predicted = comparable(on_reference_text(example, found), set(symmetric))
         strict.score_set(predicted, gold)
         boundary.score_set(_without_types(predicted), _without_types(gold))
         for label in sorted({relation.label for relation in gold | predicted}):
@@ -85,7 +85,8 @@ def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scor
     }
 
 
-def _comparable(relations: Iterable[StoredRelation], symmetric: Set[str]) -> Set[LabelledPair]:
+def comparable(relations: Iterable[StoredRelation], symmetric: Set[str]) -> Set[LabelledPair]:
+    """RETURNS (Set[LabelledPair]): Relations as they are compared, the ends of symmetric labels in one order."""
     pairs = set()
     for head, tail, label, _ in relations:
         if label in symmetric and tail < head:
@@ -98,7 +99,7 @@ def _without_types(relations: Set[LabelledPair]) -> Set[Tuple[Any, ...]]:
     return {(head[:2], tail[:2], label) for head, tail, label in relations}
 
 
-def _on_reference_text(example: Example, relations: List[StoredRelation]) -> List[StoredRelation]:
+def on_reference_text(example: Example, relations: List[StoredRelation]) -> List[StoredRelation]:
     """Predicted relations with the offsets of the reference, whose white space may differ."""
     if example.predicted.text == example.reference.text:
         return relations
