@@ -12,7 +12,7 @@ from typing import List
 import spacy
 
 from spacy_jere.cli.convert import print_statistics
-from spacy_jere.formats import Record, SourceError, read_records
+from spacy_jere.formats import Record, SourceError, read_records, to_docs
 
 ENTITY_LABELS = {"PERSON", "ORG", "LOC", "DATE"}
 # Relation label: labels of heads, labels of tails
@@ -30,7 +30,7 @@ SPLITS = ("train", "dev", "test")
 def check_record(record: Record, tokenizer: "spacy.tokenizer.Tokenizer") -> List[str]:
     """RETURNS (List[str]): What is wrong with a sentence."""
     faults = []
-    if record.text is None:
+    if not record.spacing_known:
         faults.append("has no text")
     elif [token.text for token in tokenizer(record.text)] != record.words:
         faults.append("is tokenized differently by spaCy")
@@ -62,7 +62,7 @@ def check(folder: Path) -> List[str]:
             if key in seen:
                 faults.append(f"{place} stands also in {seen[key]}")
             seen[key] = place
-    print_statistics(corpora)
+    print_statistics({split: to_docs(x, tokenizer.vocab) for split, x in corpora.items()})
     return faults
 
 

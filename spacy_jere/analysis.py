@@ -17,7 +17,6 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
-    Set,
     Tuple,
     TypeVar,
 )
@@ -26,8 +25,8 @@ from spacy.scorer import PRFScore
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .relations import DEFAULT_SPANS_KEY, Mention, mention, stored_relations
-from .scorer import LabelledPair, comparable, on_reference_text
+from .relations import DEFAULT_SPANS_KEY, Mention, entity_mentions, mention, stored_relations
+from .scorer import LabelledPair, compare_relations, on_reference_text
 
 RIGHT, MISSED, SPURIOUS = "right", "missed", "spurious"
 WRONG_TYPE, BOUNDARY, BOUNDARY_AND_TYPE = "wrong type", "boundary", "boundary and type"
@@ -120,7 +119,7 @@ def compare(
     """RETURNS (Comparison): One text compared. The arguments are those of `analyze`."""
     entities = _compare_entities(example, spans_key)
     return Comparison(
-        example.reference, entities, _compare_relations(example, set(symmetric), spans_key)
+        example.reference, entities, _compare_relations(example, symmetric, spans_key)
     )
 
 
@@ -210,34 +209,29 @@ def entity_scores(doc: Doc, spans_key: str = DEFAULT_SPANS_KEY) -> Dict[Mention,
 
 
 def _compare_relations(
-    example: Example, symmetric: Set[str], spans_key: str
+    example: Example, symmetric: Sequence[str], spans_key: str
 ) -> Optional[List[Match[LabelledPair]]]:
-    stored = stored_relations(example.reference)
-    if stored is None:
+    if stored_relations(example.reference) is None:
         return None
-    predicted = on_reference_text(example, stored_relations(example.predicted) or [])
-    scores: Dict[LabelledPair, Optional[float]] = {}
-    for relation in predicted:
-        (pair,) = comparable([relation], symmetric)
-        scores.setdefault(pair, relation.score)
-    gold = sorted(comparable(stored, symmetric))
-    pairs, missed, spurious = _pair_up(gold, sorted(scores), _relation_tests(symmetric))
-    entities = _all_entities(example, spans_key)
+    scores, gold = compare_relations(example, symmetric)
+    pairs, missed, spurious = _pair_up(sorted(gold), sorted(scores), _relation_tests(symmetric))
+    entities = entity_mentions(example.predicted, spans_key)
+    found_ends = set(on_reference_text(example, entities).values())
     matches = [Match(kind, x, y, scores[y]) for kind, x, y in pairs]
     for x in missed:
-        kind = MISSED if {x.head, x.tail} <= entities else END_MISSED
+        kind = MISSED if {x.head, x.tail} <= found_ends else END_MISSED
         matches.append(Match(kind, x, None))
     return matches + [Match(SPURIOUS, None, x, scores[x]) for x in spurious]
 
 
 def _relation_tests(
-    symmetric: Set[str],
+    symmetric: Sequence[str],
 ) -> Dict[str, Callable[[LabelledPair, LabelledPair], bool]]:
     """What each kind means, from the most to the least alike."""
 
     def alike(same: Callable[[Mention, Mention], bool], x: LabelledPair, y: LabelledPair) -> bool:
         straight = same(x.head, y.head) and same(x.tail, y.tail)
-        if straight or not symmetric & {x.label, y.label}:
+        if straight or not {x.label, y.label} & set(symmetric):
             return straight
         return same(x.head, y.tail) and same(x.tail, y.head)
 
@@ -248,18 +242,6 @@ def _relation_tests(
         WRONG_TYPE: lambda x, y: x.label == y.label and alike(lambda a, b: a[:2] == b[:2], x, y),
         BOUNDARY: lambda x, y: x.label == y.label and alike(_overlap, x, y),
     }
-
-
-def _all_entities(example: Example, spans_key: str) -> Set[Mention]:
-    """All predicted entities, overlapping ones included, on the reference."""
-    doc = example.predicted
-    found = {x for x, _ in _found_entities(example)}
-    if doc.text == example.reference.text:
-        found |= {mention(span) for span in doc.ents}
-        found |= set(entity_scores(doc, spans_key))
-    for head, tail, _, _ in on_reference_text(example, stored_relations(doc) or []):
-        found |= {head, tail}
-    return found
 
 
 def _overlap(x: Mention, y: Mention) -> bool:

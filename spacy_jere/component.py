@@ -1,21 +1,10 @@
 """The pipeline component `joint_ner_re`: reads a text once, writes entities and the relations between them."""
 
 import warnings
-from collections import Counter
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    NoReturn,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-    cast,
-)
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, cast
 
 import numpy
 from spacy.language import Language
@@ -27,13 +16,8 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from .errors import Errors, Warnings
-from .models.alignment import (
-    Aligned,
-    align_example,
-    batch_windows,
-    doc_windows,
-    make_targets,
-)
+from .labels import SAMPLE_SIZE, check_known, check_new_label, collect_labels, read_label_data
+from .models.alignment import align_example, align_given, batch_windows, doc_windows, make_targets
 from .models.decoding import decode, without_overlaps
 from .models.joint import Extraction, JointBatch, JointModel, Proposals, n_trainable
 from .models.types import Array2d
@@ -43,14 +27,12 @@ from .schema import (
     Rule,
     SchemaConfig,
     check_labels,
-    learn_schema,
     parse_schema,
     schema_config,
     symmetric_labels,
 )
-from .scorer import Scores
+from .scorer import DEFAULT_SCORE_WEIGHTS, Scores
 
-KINDS = ("entity", "relation")
 WINDOWS = ("sentence", "doc")
 
 default_model_config = """
@@ -82,54 +64,46 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     default_config={
         "model": DEFAULT_MODEL,
         "rel_threshold": 0.5,
+        "rel_thresholds": {},
+        "overlap": True,
         "window": "sentence",
         "spans_key": DEFAULT_SPANS_KEY,
         "schema": None,
         "given_entities": False,
+        "learn_rate_factor": 1.0,
         "scorer": {"@scorers": "spacy-jere.joint_scorer.v1"},
     },
-    default_score_weights={
-        "joint_f": 1.0,
-        "ents_f": 0.0,
-        "ents_p": 0.0,
-        "ents_r": 0.0,
-        "ents_per_type": None,
-        "ents_macro_p": None,
-        "ents_macro_r": None,
-        "ents_macro_f": None,
-        "rels_f": 0.0,
-        "rels_p": 0.0,
-        "rels_r": 0.0,
-        "rels_per_type": None,
-        "rels_macro_p": None,
-        "rels_macro_r": None,
-        "rels_macro_f": None,
-        "rels_boundary_p": None,
-        "rels_boundary_r": None,
-        "rels_boundary_f": None,
-    },
+    default_score_weights=DEFAULT_SCORE_WEIGHTS,
 )
 def make_joint_ner_re(
     nlp: Language,
     name: str,
     model: Model[JointBatch, Any],
     rel_threshold: float,
+    rel_thresholds: Dict[str, float],
+    overlap: bool,
     window: str,
     spans_key: str,
     schema: Union[str, Dict[str, Any], None],
     given_entities: bool,
+    learn_rate_factor: float,
     scorer: Optional[Callable[..., Scores]],
 ) -> "JointEntityRelationExtractor":
     """Construct the component.
 
     model (Model[JointBatch, Any]): One of the joint architectures, `spacy-jere.TaskSpecificBiRNN.v1` and others.
     rel_threshold (float): The least probability of a relation that is reported.
+    rel_thresholds (Dict[str, float]): The same for single relation labels, as `find-thresholds` sets them.
+    overlap (bool): Whether entities may overlap in doc.spans and in relations. If not, the most probable of those that
+        do is kept, as in doc.ents.
     window (str): Where relations are looked for: in each "sentence", where sentence boundaries are set, or in
         the whole "doc".
     spans_key (str): The key of `doc.spans` for all entities, overlapping ones included, with their scores.
     schema (Union[str, Dict[str, Any], None]): For each relation label `head` and `tail`, the entity labels it may
         join, and `symmetric`; "learn" takes over what the training data has; null allows everything.
     given_entities (bool): Find relations between the entities that doc.ents has already, and leave these alone.
+    learn_rate_factor (float): Factor on the learning rate of this component's weights, for those that begin at random
+        over a transformer that is fine-tuned.
     scorer (Optional[Callable]): The scoring method.
     """
     return JointEntityRelationExtractor(
@@ -137,10 +111,13 @@ def make_joint_ner_re(
         model,
         name,
         rel_threshold=rel_threshold,
+        rel_thresholds=rel_thresholds,
+        overlap=overlap,
         window=window,
         spans_key=spans_key,
         schema=schema,
         given_entities=given_entities,
+        learn_rate_factor=learn_rate_factor,
         scorer=scorer,
     )
 
@@ -158,16 +135,23 @@ class JointEntityRelationExtractor(TrainablePipe):
         name: str = "joint_ner_re",
         *,
         rel_threshold: float = 0.5,
+        rel_thresholds: Optional[Dict[str, float]] = None,
+        overlap: bool = True,
         window: str = "sentence",
         spans_key: str = DEFAULT_SPANS_KEY,
         schema: SchemaConfig = None,
         given_entities: bool = False,
+        learn_rate_factor: float = 1.0,
         scorer: Optional[Callable[..., Scores]] = None,
     ):
         if window not in WINDOWS:
             raise ValueError(Errors.E207.format(window=window))
-        if not 0 <= rel_threshold <= 1:
-            raise ValueError(Errors.E208.format(name="rel_threshold", value=rel_threshold))
+        rel_thresholds = dict(rel_thresholds or {})
+        for key, value in {"rel_threshold": rel_threshold, **rel_thresholds}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(Errors.E208.format(name=key, value=value))
+        if learn_rate_factor <= 0:
+            raise ValueError(Errors.E209.format(value=learn_rate_factor))
         rules = parse_schema(schema)
         self.vocab = vocab
         self.model = model
@@ -177,11 +161,14 @@ class JointEntityRelationExtractor(TrainablePipe):
             "entity_labels": [],
             "relation_labels": [],
             "rel_threshold": rel_threshold,
+            "rel_thresholds": rel_thresholds,
+            "overlap": overlap,
             "window": window,
             "spans_key": spans_key,
             "schema": schema_config(rules) if rules else schema,
             "learned_schema": None,
             "given_entities": given_entities,
+            "learn_rate_factor": learn_rate_factor,
         }
 
     # Labels
@@ -225,10 +212,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         RETURNS (int): 0 if the label is already there, else 1.
         RAISES (ValueError): The component is initialized: its weights have no room for another label.
         """
-        if kind not in KINDS:
-            raise ValueError(Errors.E202.format(kind=kind))
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.E210.format(label=label))
+        check_new_label(label, kind)
         labels = self.cfg[f"{kind}_labels"]
         if label in labels:
             return 0
@@ -264,7 +248,8 @@ class JointEntityRelationExtractor(TrainablePipe):
             len(chosen),
             entity_labels=self.entity_labels,
             relation_labels=self.relation_labels,
-            rel_threshold=self.cfg["rel_threshold"],
+            thresholds=self._thresholds(),
+            overlap=self.cfg["overlap"],
             schema=self.schema,
         )
         for i, extraction in zip(readable, extractions):
@@ -281,42 +266,24 @@ class JointEntityRelationExtractor(TrainablePipe):
             key = self.cfg["spans_key"]
             doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"scores": probabilities})
             ends = [mention(span) for span in spans]
-            store_relations(
-                doc,
-                [
-                    StoredRelation(ends[head], ends[tail], label, score)
-                    for head, tail, label, score in extraction.relations
-                ],
-            )
+            relations = [
+                StoredRelation(ends[head], ends[tail], label, score)
+                for head, tail, label, score in extraction.relations
+            ]
+            store_relations(doc, relations)
+
+    def _thresholds(self) -> List[float]:
+        own, default = self.cfg["rel_thresholds"], self.cfg["rel_threshold"]
+        return [own.get(label, default) for label in self.relation_labels]
 
     def _given_entities(self, docs: Sequence[Doc], windows: Array2d) -> Array2d:
-        """Those with a known label that lie in one window.
-
-        RETURNS: Window, first token and end (counted through all Docs) and label. [n_entities, 4]
-        """
-        index = {label: i for i, label in enumerate(self.entity_labels)}
-        sizes = [len(doc) for doc in docs]
-        offsets = numpy.cumsum(sizes) - sizes
-        starts = offsets[windows[:, 0]] + windows[:, 1]
-        rows, unknown, across = [], set(), 0
-        for doc, offset in zip(docs, offsets.tolist()):
-            for span in doc.ents:
-                if span.label_ not in index:
-                    unknown.add(span.label_)
-                    continue
-                first, last = offset + span.start, offset + span.end
-                window = int(numpy.searchsorted(starts, first, side="right")) - 1
-                if last <= starts[window] + windows[window, 2] - windows[window, 1]:
-                    rows.append((window, first, last, index[span.label_]))
-                else:
-                    across += 1
-        if across:
-            warnings.warn(Warnings.W203.format(name=self.name, n=across), stacklevel=2)
-        if unknown:
-            warnings.warn(
-                Warnings.W202.format(name=self.name, labels=sorted(unknown)), stacklevel=2
-            )
-        return numpy.asarray(rows, dtype="int64").reshape((-1, 4))
+        """RETURNS: Window, first token, end and label of those that can be related. [n_entities, 4]"""
+        given = align_given(docs, windows, _index(self.entity_labels))
+        if given.n_across:
+            warnings.warn(Warnings.W203.format(name=self.name, n=given.n_across), stacklevel=2)
+        if given.unknown:
+            warnings.warn(Warnings.W202.format(name=self.name, labels=given.unknown), stacklevel=2)
+        return given.rows
 
     # Training
 
@@ -351,46 +318,36 @@ class JointEntityRelationExtractor(TrainablePipe):
             self.finish_update(sgd)
         return losses
 
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradients that were gathered.
+
+        sgd (Optimizer): Called with the learning rate scaled by `learn_rate_factor`.
+        """
+        self.model.finish_update(
+            cast(Optimizer, partial(sgd, lr_scale=self.cfg["learn_rate_factor"]))
+        )
+
     def _training_batch(self, examples: Sequence[Example]) -> JointBatch:
         """The whole batch, as a listener upstream expects it; Docs without tokens have no windows."""
         docs = [example.predicted for example in examples]
-        windows = batch_windows(docs, self.cfg["window"])
-        aligned = [self._align(example) for example in examples]
+        window, spans_key = self.cfg["window"], self.cfg["spans_key"]
+        windows = batch_windows(docs, window)
+        aligned = [
+            align_example(example, spans_key, doc_windows(example.predicted, window))
+            for example in examples
+        ]
         for example, item in zip(examples, aligned):
-            self._check_labels(example, item)
+            check_known(example, item, self.entity_labels, self.relation_labels, self.name)
         if self.cfg["given_entities"]:
             aligned = [item._replace(known=numpy.zeros_like(item.known)) for item in aligned]
         targets = make_targets(
             aligned,
             windows,
-            {label: i for i, label in enumerate(self.entity_labels)},
-            {label: i for i, label in enumerate(self.relation_labels)},
+            _index(self.entity_labels),
+            _index(self.relation_labels),
             set(symmetric_labels(self.schema)),
         )
         return JointBatch(docs, windows, targets)
-
-    def _align(self, example: Example) -> Aligned:
-        windows = doc_windows(example.predicted, self.cfg["window"])
-        return align_example(example, self.cfg["spans_key"], windows)
-
-    def _check_labels(self, example: Example, aligned: Aligned) -> None:
-        for _, _, label in aligned.entities:
-            if label not in self.cfg["entity_labels"]:
-                self._unknown_label(example, "entity", label)
-        for _, _, label in aligned.relations or ():
-            if label not in self.cfg["relation_labels"]:
-                self._unknown_label(example, "relation", label)
-
-    def _unknown_label(self, example: Example, kind: str, label: str) -> NoReturn:
-        raise ValueError(
-            Errors.E204.format(
-                name=self.name,
-                kind=kind,
-                label=label,
-                text=_excerpt(example),
-                labels=self.cfg[f"{kind}_labels"],
-            )
-        )
 
     # Initialization
 
@@ -410,10 +367,12 @@ class JointEntityRelationExtractor(TrainablePipe):
         # Once more from the start, if need be: labels stay, and new ones may join them.
         self.model.set_dim("nI", cast(int, None), force=True)
         if labels is not None:
-            self._take_label_data(labels)
-            sample = [example for _, example in zip(range(10), get_examples())]
+            data = read_label_data(labels, self.name)
+            self._add_labels(data.entities, data.relations)
+            self.cfg["learned_schema"] = data.schema
+            sample = list(islice(get_examples(), SAMPLE_SIZE))
         else:
-            sample = self._read_examples(get_examples)
+            sample = self._take_examples(get_examples())
         if not self.entity_labels:
             raise ValueError(Errors.E200.format(name=self.name))
         check_labels(self.schema, self.entity_labels, self.relation_labels)
@@ -426,55 +385,27 @@ class JointEntityRelationExtractor(TrainablePipe):
         self.model.attrs["labels"] = [list(self.entity_labels), list(self.relation_labels)]
         logger.info("%s: %s trainable parameters", self.name, f"{n_trainable(self.model):,}")
 
-    def _take_label_data(self, labels: Dict[str, Any]) -> None:
-        if not isinstance(labels, dict) or not {"entities", "relations"} <= set(labels):
-            raise ValueError(Errors.E205.format(name=self.name, found=labels))
-        for label in labels["entities"]:
-            self.add_label(label, "entity")
-        for label in labels["relations"]:
-            self.add_label(label, "relation")
-        self.cfg["learned_schema"] = labels.get("schema")
-
-    def _read_examples(self, get_examples: Callable[[], Iterable[Example]]) -> List[Example]:
-        """Collect labels, the schema and what can't be learned. RETURNS: A few examples."""
-        sample: List[Example] = []
-        entity_labels: Counter[str] = Counter()
-        relation_labels: Counter[str] = Counter()
-        triples: Counter[Tuple[str, str, str]] = Counter()
-        lost: Counter[str] = Counter()
-        for example in get_examples():
-            aligned = self._align(example)
-            lost.update(aligned.lost)
-            entity_labels.update(label for _, _, label in aligned.entities)
-            for head, tail, label in aligned.relations or ():
-                triple = aligned.entities[head][2], label, aligned.entities[tail][2]
-                self._check_schema(example, triple)
-                relation_labels[label] += 1
-                triples[triple] += 1
-            if len(sample) < 10:
-                sample.append(example)
-        for label in sorted(entity_labels):
-            self.add_label(label, "entity")
-        for label in sorted(relation_labels):
-            self.add_label(label, "relation")
+    def _take_examples(self, examples: Iterable[Example]) -> List[Example]:
+        """Take over labels and, if it is to be learned, the schema. RETURNS: A few examples."""
+        found = collect_labels(
+            examples,
+            window=self.cfg["window"],
+            spans_key=self.cfg["spans_key"],
+            schema=parse_schema(self.cfg["schema"]),
+        )
+        self._add_labels(sorted(found.entity_labels), sorted(found.relation_labels))
         if self.cfg["schema"] == LEARN:
-            self.cfg["learned_schema"] = schema_config(learn_schema(triples))
-        if lost:
-            counts = ", ".join(f"{n} {what}" for what, n in sorted(lost.items()))
+            self.cfg["learned_schema"] = found.learned_schema
+        if found.lost:
+            counts = ", ".join(f"{n} {what}" for what, n in sorted(found.lost.items()))
             warnings.warn(Warnings.W201.format(name=self.name, counts=counts), stacklevel=2)
-        return sample
+        return found.sample
 
-    def _check_schema(self, example: Example, triple: Tuple[str, str, str]) -> None:
-        schema = self.schema
-        if not schema or self.cfg["schema"] == LEARN:
-            return
-        head, label, tail = triple
-        if label not in schema:
-            raise ValueError(Errors.E113.format(relation=label, labels=sorted(schema)))
-        if not schema[label].allows(head, tail):
-            raise ValueError(
-                Errors.E112.format(relation=label, head=head, tail=tail, text=_excerpt(example))
-            )
+    def _add_labels(self, entity_labels: Iterable[str], relation_labels: Iterable[str]) -> None:
+        for label in entity_labels:
+            self.add_label(label, "entity")
+        for label in relation_labels:
+            self.add_label(label, "relation")
 
     # Evaluation and storage
 
@@ -482,7 +413,8 @@ class JointEntityRelationExtractor(TrainablePipe):
         """RETURNS (Scores): What the scorer gives, by default the keys of `spacy-jere.joint_scorer.v1`."""
         if self.scorer is None:
             return {}
-        return self.scorer(examples, **{**kwargs, "symmetric": symmetric_labels(self.schema)})
+        own = {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
+        return self.scorer(examples, **{**kwargs, **own})
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         super().from_bytes(bytes_data, exclude=tuple(exclude))
@@ -501,6 +433,5 @@ class JointEntityRelationExtractor(TrainablePipe):
             raise ValueError(Errors.E206.format(name=self.name, trained=trained, here=here))
 
 
-def _excerpt(example: Example, length: int = 60) -> str:
-    text = example.reference.text
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _index(labels: Sequence[str]) -> Dict[str, int]:
+    return {label: i for i, label in enumerate(labels)}

@@ -66,24 +66,65 @@ class Errors:
     )
     E207 = "[E207] window is 'sentence' or 'doc', not {window!r}."
     E208 = "[E208] {name} is a probability between 0 and 1, not {value!r}."
+    E209 = "[E209] learn_rate_factor must be larger than 0, not {value!r}."
     E210 = "[E210] A label is a string that is not empty, not {label!r}."
     # Data
     E300 = (
-        "[E300] Can't tell the format of {path}: it is neither SpERT JSON (an array of objects with "
-        "'tokens', 'entities' and 'relations') nor multi-head CoNLL04 ('#doc' lines and five columns). "
-        "Name the format with --format if it is one of them."
+        "[E300] Can't tell the format of {path}: it looks like none of {known}. Name the format with "
+        "--format if it is one of them."
     )
     E301 = "[E301] {path}, line {line}: {reason}"
     E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
     E303 = "[E303] No such file: {path}"
-    E304 = "[E304] {path} holds no sentences."
+    E304 = "[E304] {path} holds nothing to read. Left out: {skipped}."
     E305 = "[E305] {path} is not UTF-8 text (byte {position}). Save it as UTF-8."
     E306 = (
         "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
         "--paths.dev."
     )
-    E307 = "[E307] No .json or .txt file in {path}"
+    E307 = "[E307] No file or folder to read in {path}. Files end in {suffixes}."
     E308 = "[E308] {left} and {right} would both become {name}.spacy. Rename one of them."
+    E309 = (
+        "[E309] Entity '{label}' has words {start}:{end}, which are not there or are white space."
+    )
+    E310 = (
+        "[E310] The text and its words differ: '{word}' is not at character {position} of the text."
+    )
+    E311 = (
+        "[E311] The entity '{text}' at characters {start}:{end} cuts a token ({tokens}). Correct it, or "
+        "set the alignment to split, contract or expand."
+    )
+    E312 = (
+        "[E312] Can't take sentences from '{name}': {reason}. Give 'sentencizer', or a package or folder of "
+        "a pipeline that sets sentence boundaries."
+    )
+    E313 = "[E313] The format '{format}' knows no '{option}'. It is read with: {known}."
+    E314 = "[E314] {option} is one of {known}, not {value!r}."
+    E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
+    E316 = "[E316] {path} holds other texts already, such as {name}. Name an empty or a new folder."
+    # Export
+    E320 = (
+        "[E320] Writing '{format}' needs the package '{package}'. Install it with: "
+        'pip install "spacy-jere[graphs]"'
+    )
+    E321 = (
+        "[E321] {base!r} can't be the base of IRIs. Give an absolute IRI that ends in '/' or ':' and has no "
+        "'?' or '#', such as 'https://example.org/' or 'urn:corpus:'."
+    )
+    E322 = "[E322] Can't tell from {path} which format is wanted. Name it with --to; known formats: {known}."
+    E323 = (
+        "[E323] None of the {n} documents has relations. Were they saved with "
+        "DocBin(store_user_data=True), and is doc._.relations set?"
+    )
+    E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
+    E325 = "[E325] --base belongs to the format 'turtle', not to '{format}'."
+    # Data check
+    E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
+    E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
+    # Thresholds
+    E340 = "[E340] There are no annotated relations to find thresholds with."
+    E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
+    E342 = "[E342] {model} has no component '{name}'. It has: {names}."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
@@ -102,6 +143,30 @@ class Errors:
     )
     E404 = "[E404] {setting} = {value!r} is not one of {known}."
     E405 = "[E405] {setting} must be {wanted}, not {value!r}."
+    E406 = (
+        "[E406] spacy-jere.TransformerModel.v1 reads models with a WordPiece vocabulary (BERT and its kin), not "
+        "{tokenizer}. Use spacy-transformers.TransformerModel.v3 for this one."
+    )
+    E407 = (
+        "[E407] The listeners of spacy-jere.TransformerModel.v1 can't be replaced. Keep the transformer in the "
+        "pipeline."
+    )
+    # Checkpoints
+    E410 = "[E410] {path} is no checkpoint of SpERT: {missing} is missing."
+    E411 = (
+        "[E411] {path} has weights that SpERT does not have: '{key}'. Was it written by another model or another "
+        "version?"
+    )
+    E412 = "[E412] {path} lacks the weights '{key}' of shape {expected}."
+    E413 = (
+        "[E413] The weights '{key}' of {path} have the shape {found}, but its config.json and types.json ask for "
+        "{expected}."
+    )
+    E414 = "[E414] {path} can't be read as the weights of a model, without code that would be run in reading: {reason}"
+    E415 = (
+        "[E415] {path} does not name the labels: it must be a JSON object with 'entities' and 'relations', each an "
+        "object with one entry per label."
+    )
     # Pictures
     E500 = "[E500] There is no style '{style}'. Known styles: {known}."
     E501 = "[E501] There is no option '{option}'. Known options: {known}."
@@ -126,5 +191,9 @@ class Warnings:
     W203 = (
         "[W203] '{name}' leaves {n} entities out: they reach across the windows in which relations are "
         "looked for. Set window to 'doc', or correct the sentence boundaries."
+    )
+    W300 = (
+        "[W300] {changed} entities don't begin and end where a token does and were shortened, widened or "
+        "left out, and {lost} relations with them. spacy_jere.formats.align tells which."
     )
     W202 = "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."

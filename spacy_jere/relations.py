@@ -13,9 +13,8 @@ from .errors import Errors
 
 EXTENSION = "relations"
 USER_DATA_KEY = "spacy_jere.relations"
-DEFAULT_SPANS_KEY = (
-    "joint_ner_re"  # of doc.spans, where all entities stand, overlapping ones included
-)
+# Of doc.spans, where all entities stand, overlapping ones included
+DEFAULT_SPANS_KEY = "joint_ner_re"
 
 
 class Mention(NamedTuple):
@@ -152,6 +151,14 @@ def store_relations(doc: Doc, relations: Iterable[StoredRelation]) -> None:
 def mention(span: Span) -> Mention:
     """RETURNS (Mention): The characters and label of a span."""
     return Mention(span.start_char, span.end_char, span.label_)
+
+
+def entity_mentions(doc: Doc, spans_key: str) -> List[Mention]:
+    """RETURNS (List[Mention]): All entities of a Doc by position: doc.ents, the span group, ends of relations."""
+    found = {mention(span) for span in (*doc.ents, *doc.spans.get(spans_key, ()))}
+    for relation in stored_relations(doc) or ():
+        found |= {relation.head, relation.tail}
+    return sorted(found)
 
 
 def from_docs(docs: List[Doc], **options: Any) -> Optional[Doc]:

@@ -4,16 +4,38 @@ Every annotated relation counts in recall, those whose entities were not found i
 say nothing about relations, tokens without entity annotation nothing about entities.
 """
 
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, NamedTuple, Optional, Sequence, Set, Tuple
 
 from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .relations import Mention, StoredRelation, mention_span, stored_relations
+from .relations import Mention, StoredRelation, entity_mentions, mention_span, stored_relations
 
 Scores = Dict[str, Any]
 Pair = Tuple[Mention, Mention]
+
+# What training chooses the best model by; a score with None is neither weighed nor logged there.
+DEFAULT_SCORE_WEIGHTS: Dict[str, Optional[float]] = {
+    "joint_f": 1.0,
+    "ents_f": 0.0,
+    "ents_p": 0.0,
+    "ents_r": 0.0,
+    "ents_per_type": None,
+    "ents_macro_p": None,
+    "ents_macro_r": None,
+    "ents_macro_f": None,
+    "rels_f": 0.0,
+    "rels_p": 0.0,
+    "rels_r": 0.0,
+    "rels_per_type": None,
+    "rels_macro_p": None,
+    "rels_macro_r": None,
+    "rels_macro_f": None,
+    "rels_boundary_p": None,
+    "rels_boundary_r": None,
+    "rels_boundary_f": None,
+}
 
 
 class LabelledPair(NamedTuple):
@@ -29,13 +51,19 @@ def make_joint_scorer_v1() -> Callable[..., Scores]:
 
 
 def score_joint(
-    examples: Iterable[Example], *, symmetric: Sequence[str] = (), **unused: Any
+    examples: Iterable[Example],
+    *,
+    symmetric: Sequence[str] = (),
+    spans_key: str = "joint_ner_re",
+    **unused: Any,
 ) -> Scores:
     """Score entities and relations.
 
     symmetric (Sequence[str]): Relation labels whose ends may be swapped.
+    spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
     RETURNS (Scores): Fractions between 0 and 1, None where nothing was annotated.
-        ents_p, ents_r, ents_f, ents_per_type: span and type, micro; ents_macro_*: mean over types.
+        ents_p, ents_r, ents_f, ents_per_type: span and type of doc.ents, micro; ents_macro_*: mean over types.
+        spans_p, spans_r, spans_f: span and type of all entities, overlapping ones too, micro.
         rels_p, rels_r, rels_f, rels_per_type: strict (label, both spans and both entity types), micro;
         rels_macro_*: mean over labels; rels_boundary_*: entity types ignored, micro.
         joint_f: the mean of ents_f and rels_f, or the one that there is.
@@ -43,10 +71,27 @@ def score_joint(
     examples = list(examples)
     scores = {key: value for key, value in get_ner_prf(examples).items()}
     scores.update(_macro("ents", scores["ents_per_type"]))
+    scores.update(score_spans(examples, spans_key))
     scores.update(score_relations(examples, symmetric=symmetric))
     parts = [scores[key] for key in ("ents_f", "rels_f") if scores[key] is not None]
     scores["joint_f"] = sum(parts) / len(parts) if parts else None
     return scores
+
+
+def score_spans(examples: Iterable[Example], spans_key: str) -> Scores:
+    """RETURNS (Scores): The spans_* scores of `score_joint`. Docs whose entities are not annotated throughout are left out."""
+    score = PRFScore()
+    for example in examples:
+        gold = example.reference
+        if spans_key not in gold.spans and not gold.has_annotation(
+            "ENT_IOB", require_complete=True
+        ):
+            continue
+        found = entity_mentions(example.predicted, spans_key)
+        moved = on_reference_text(example, found)
+        score.score_set({moved[x] for x in found}, set(entity_mentions(gold, spans_key)))
+    values = score.to_dict() if len(score) else dict.fromkeys("prf")
+    return {f"spans_{key}": value for key, value in values.items()}
 
 
 def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = ()) -> Scores:
@@ -54,12 +99,10 @@ def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = (
     strict, boundary = PRFScore(), PRFScore()
     per_label: Dict[str, PRFScore] = {}
     for example in examples:
-        stored = stored_relations(example.reference)
-        if stored is None:
+        if stored_relations(example.reference) is None:
             continue
-        gold = comparable(stored, set(symmetric))
-        found = stored_relations(example.predicted) or []
-        predicted = comparable(on_reference_text(example, found), set(symmetric))
+        found, gold = compare_relations(example, symmetric)
+        predicted = set(found)
         strict.score_set(predicted, gold)
         boundary.score_set(_without_types(predicted), _without_types(gold))
         for label in sorted({relation.label for relation in gold | predicted}):
@@ -77,6 +120,23 @@ def score_relations(examples: Iterable[Example], *, symmetric: Sequence[str] = (
     return scores
 
 
+def compare_relations(
+    example: Example, symmetric: Sequence[str] = ()
+) -> Tuple[Dict[LabelledPair, Optional[float]], Set[LabelledPair]]:
+    """Bring predicted and annotated relations into the same terms.
+
+    symmetric (Sequence[str]): Relation labels whose ends may be swapped.
+    RETURNS (Tuple[Dict[LabelledPair, Optional[float]], Set[LabelledPair]]): The predicted ones, on the text of the reference,
+        with their scores; the annotated ones.
+    """
+    gold = stored_relations(example.reference) or ()
+    found = stored_relations(example.predicted) or ()
+    moved = on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
+    found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]
+    predicted = {_comparable(x, symmetric): x.score for x in found}
+    return predicted, {_comparable(x, symmetric) for x in gold}
+
+
 def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scores:
     values = list((per_type or {}).values())
     return {
@@ -85,28 +145,22 @@ def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scor
     }
 
 
-def comparable(relations: Iterable[StoredRelation], symmetric: Set[str]) -> Set[LabelledPair]:
-    """RETURNS (Set[LabelledPair]): Relations as they are compared, the ends of symmetric labels in one order."""
-    pairs = set()
-    for head, tail, label, _ in relations:
-        if label in symmetric and tail < head:
-            head, tail = tail, head
-        pairs.add(LabelledPair(head, tail, label))
-    return pairs
+def _comparable(relation: StoredRelation, symmetric: Sequence[str]) -> LabelledPair:
+    head, tail, label, _ = relation
+    if label in symmetric and tail < head:
+        head, tail = tail, head
+    return LabelledPair(head, tail, label)
 
 
 def _without_types(relations: Set[LabelledPair]) -> Set[Tuple[Any, ...]]:
     return {(head[:2], tail[:2], label) for head, tail, label in relations}
 
 
-def on_reference_text(example: Example, relations: List[StoredRelation]) -> List[StoredRelation]:
-    """Predicted relations with the offsets of the reference, whose white space may differ."""
+def on_reference_text(example: Example, found: Iterable[Mention]) -> Dict[Mention, Mention]:
+    """RETURNS: Predicted mentions with the offsets of the reference, whose white space may differ."""
     if example.predicted.text == example.reference.text:
-        return relations
-    moved = {
-        end: _moved(example, example.predicted, end) for x in relations for end in (x.head, x.tail)
-    }
-    return [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in relations]
+        return {x: x for x in found}
+    return {x: _moved(example, example.predicted, x) for x in found}
 
 
 def _moved(example: Example, doc: Doc, end: Mention) -> Mention:

@@ -47,6 +47,30 @@ SMALL = {
     "birnn_dropout": 0.0,
     "pair_dropout": 0.0,
 }
+# The other model families with settings that make them small.
+SPERT = {
+    "max_span_width": 4,
+    "width_embedding": 4,
+    "dropout": 0.0,
+    "classifier_hidden": 16,
+    "hidden": 8,
+    "shared_layers": 1,
+    "birnn_dropout": 0.0,
+}
+FAMILIES = {"TaskSpecificBiRNN": SMALL, "SpERT": SPERT, "SpERTMT": SPERT}
+
+
+def pytest_generate_tests(metafunc):
+    """Tests with the mark each_family run with a model of every family."""
+    marked = metafunc.definition.get_closest_marker("each_family")
+    if marked and "family" in metafunc.fixturenames:
+        metafunc.parametrize("family", list(FAMILIES), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def family(request):
+    """The name of the model family."""
+    return getattr(request, "param", "TaskSpecificBiRNN")
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +106,12 @@ def make_examples(annotate):
 
 
 @pytest.fixture(scope="session")
-def model_config():
+def model_config(family):
     """The config of a tiny model; arguments change its settings."""
 
     def _model_config(tok2vec=TOKEN_FEATURES, **settings):
-        name = "spacy-jere.TaskSpecificBiRNN.v1"
-        return copy.deepcopy({"@architectures": name, "tok2vec": tok2vec, **SMALL, **settings})
+        config = {"@architectures": f"spacy-jere.{family}.v1", "tok2vec": tok2vec}
+        return copy.deepcopy({**config, **FAMILIES[family], **settings})
 
     return _model_config
 
@@ -225,19 +249,20 @@ def small_overrides(request):
     """What makes a config of configs/ small and free of downloads."""
 
     def _small_overrides(name):
-        settings = {f"components.joint_ner_re.model.{key}": value for key, value in SMALL.items()}
-        settings["components.joint_ner_re.model.tok2vec.characters"] = 4
         config = Config().from_disk(CONFIGS / name, interpolate=False)
+        model = config["components"]["joint_ner_re"]["model"]
+        path = "components.joint_ner_re.model"
+        settings = {f"{path}.{key}": value for key, value in SMALL.items() if key in model}
+        if "characters" in model["tok2vec"]:
+            settings[f"{path}.tok2vec.characters"] = 4
         if "transformer" in config["nlp"]["pipeline"]:
             settings["paths.encoder"] = request.getfixturevalue("tiny_bert")
-            contextual = "components.joint_ner_re.model.tok2vec.contextual"
-            side_by_side = config["components"]["joint_ner_re"]["model"]["tok2vec"][
-                "contextual"
-            ].get("*")
-            if side_by_side is None:
-                settings[f"{contextual}.layers"] = [-3, -2, -1]
-            else:
-                settings |= {f"{contextual}.*.{listener}.layers": [-2] for listener in side_by_side}
+        # The tiny transformer has few layers.
+        contextual = model["tok2vec"].get("contextual", {})
+        if contextual.get("layers"):
+            settings[f"{path}.tok2vec.contextual.layers"] = [-3, -2, -1]
+        for listener in contextual.get("*", ()):
+            settings[f"{path}.tok2vec.contextual.*.{listener}.layers"] = [-2]
         if config["paths"]["vectors"]:
             settings["paths.vectors"] = request.getfixturevalue("tiny_vectors")
         settings["system.gpu_allocator"] = None

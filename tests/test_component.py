@@ -13,7 +13,11 @@ from thinc.api import SGD, ConfigValidationError
 
 from spacy_jere.component import DEFAULT_SPANS_KEY, make_joint_ner_re
 from spacy_jere.models import joint
+from spacy_jere.models.spert import build_spert_v1
+from spacy_jere.models.spert_mt import build_spert_mt_v1
 from spacy_jere.models.task_specific import build_task_specific_birnn_v1
+
+pytestmark = pytest.mark.each_family
 
 ENTITY_LABELS = ("LOC", "ORG", "PER")
 RELATION_LABELS = ("LIVES_IN", "MET", "WORKS_FOR")
@@ -24,8 +28,11 @@ SETTINGS = {
     "spans_key": "everything",
     "schema": {"MET": {"symmetric": True, "head": ["PER"]}},
     "given_entities": True,
+    "overlap": False,
+    "rel_thresholds": {"MET": 0.75},
+    "learn_rate_factor": 2.0,
 }
-MODEL_SETTINGS = {
+BIRNN_SETTINGS = {
     "cell": "lstm",
     "hidden": 3,
     "shared_layers": 2,
@@ -40,6 +47,39 @@ MODEL_SETTINGS = {
     "birnn_dropout": None,
     "pair_dropout": 0.1,
     "re_loss_weight": 1.5,
+}
+SPERT_SETTINGS = {
+    "max_span_width": 3,
+    "width_embedding": 7,
+    "negative_entities": 9,
+    "negative_relations": 8,
+    "dropout": 0.2,
+    "classifier_hidden": 5,
+    "cell": "lstm",
+    "hidden": 3,
+    "shared_layers": 1,
+    "ner_layers": 2,
+    "re_layers": 3,
+    "birnn_dropout": None,
+    "token_dropout": 0.3,
+    "re_loss_weight": 1.5,
+    "bfloat16": True,
+}
+MT_SETTINGS = {
+    **SPERT_SETTINGS,
+    "entity_logits": False,
+    "detach_logits": True,
+    "is_entity_weight": 0.25,
+    "is_related_weight": 0.75,
+    "multiply": True,
+    "iou_weight": 2.0,
+    "iou_loss": "bce",
+    "near_misses": False,
+}
+ARCHITECTURES = {
+    "TaskSpecificBiRNN": (build_task_specific_birnn_v1, BIRNN_SETTINGS),
+    "SpERT": (build_spert_v1, SPERT_SETTINGS),
+    "SpERTMT": (build_spert_mt_v1, MT_SETTINGS),
 }
 
 
@@ -61,26 +101,34 @@ def test_default_settings():
     assert config["spans_key"] == DEFAULT_SPANS_KEY == "joint_ner_re"
 
 
-def test_every_factory_setting_is_tested():
+def test_every_factory_setting_is_tested(family):
     parameters = set(inspect.signature(make_joint_ner_re).parameters)
     assert parameters - {"nlp", "name", "model", "scorer"} == set(SETTINGS)
-    parameters = inspect.signature(build_task_specific_birnn_v1).parameters
-    assert set(parameters) - {"tok2vec"} == set(MODEL_SETTINGS)
-    assert all(MODEL_SETTINGS[x] != parameters[x].default for x in MODEL_SETTINGS)
+    build, settings = ARCHITECTURES[family]
+    parameters = inspect.signature(build).parameters
+    assert set(parameters) - {"tok2vec"} == set(settings)
+    assert all(settings[x] != parameters[x].default for x in settings)
 
 
-def test_every_setting_survives_the_config(model_config):
+def test_every_setting_survives_the_config(family, model_config, make_examples):
     nlp = spacy.blank("en")
-    model = model_config(**MODEL_SETTINGS)
+    settings = ARCHITECTURES[family][1]
+    model = model_config(**settings)
     nlp.add_pipe("joint_ner_re", name="mine", config={**SETTINGS, "model": model, "scorer": None})
     config = spacy.util.load_config_from_str(nlp.config.to_str())
-    pipe = spacy.util.load_model_from_config(config, auto_fill=False, validate=True).get_pipe(
-        "mine"
-    )
+    nlp = spacy.util.load_model_from_config(config, auto_fill=False, validate=True)
+    pipe = nlp.get_pipe("mine")
     expected = {"symmetric": True, "head": ["PER"]}
     assert {x: pipe.cfg[x] for x in SETTINGS} == {**SETTINGS, "schema": {"MET": expected}}
     assert (pipe.name, pipe.scorer) == ("mine", None)
-    assert pipe.model.attrs["settings"] == MODEL_SETTINGS
+    attrs = pipe.model.attrs
+    assert {**attrs["settings"], "bfloat16": attrs["bfloat16"]} == {"bfloat16": False, **settings}
+    pipe.cfg["schema"] = None
+    nlp.initialize(lambda: make_examples(nlp))
+    head = pipe.model.shims[0]._model
+    assert attrs["settings"].items() <= pipe.model.shims[0].settings.items()
+    reached = {x for x in settings if x in vars(head)}
+    assert all(getattr(head, x) == settings[x] for x in reached)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +137,8 @@ def test_every_setting_survives_the_config(model_config):
         ({"window": "paragraph"}, "E207"),
         ({"rel_threshold": 1.1}, "E208"),
         ({"rel_threshold": -0.1}, "E208"),
+        ({"learn_rate_factor": 0.0}, "E209"),
+        ({"learn_rate_factor": -1.0}, "E209"),
         ({"schema": "learned"}, "E110"),
         ({"schema": {"MET": {"heads": ["PER"]}}}, "E110"),
     ],
@@ -386,15 +436,64 @@ def test_given_entities_together_equal_alone(trained_copy, found, monkeypatch):
     assert len(alone[3][2]) == 18
 
 
-def test_training_with_given_entities_leaves_the_entity_layers_alone(make_nlp, overfit):
-    nlp, examples = make_nlp(given_entities=True)
-    crf = pipe_of(nlp).model.shims[0]._model.crf
-    before = crf.transitions.detach().clone()
+def test_training_with_given_entities_leaves_the_entity_layers_alone(
+    family, make_nlp, model_config
+):
+    model = model_config(detach_logits=True) if family == "SpERTMT" else model_config()
+    nlp, examples = make_nlp(given_entities=True, model=model)
+    head = pipe_of(nlp).model.shims[0]._model
+    entity_layers = head.crf if family == "TaskSpecificBiRNN" else head.entity_classifier
+    before = [x.detach().clone() for x in entity_layers.parameters()]
     assert "joint_ner_re_ner" not in nlp.update(examples)
     optimizer = SGD(0.1, L2=0.0)
     losses = [nlp.update(examples, sgd=optimizer)["joint_ner_re"] for _ in range(60)]
     assert losses[-1] < 0.8 * losses[0]
-    assert torch.equal(crf.transitions.detach(), before)
+    assert all(torch.equal(x.detach(), y) for x, y in zip(entity_layers.parameters(), before))
+
+
+# Overlapping entities
+
+NESTED = [("New York Times wins .", [(0, 3, "ORG")], []), ("Ada met Bo .", [(0, 1, "PER"), (2, 3, "PER")], [(0, 1, "MET")])]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def nested(family, make_nlp, make_examples):
+    """Trained on an entity inside another one, and relations of both; None for a model that can't find such."""
+    if family == "TaskSpecificBiRNN":
+        return None
+    nlp, _ = make_nlp(initialize=False)
+    examples = make_examples(nlp, NESTED)
+    gold = examples[0].reference
+    whole, part, verb = Span(gold, 0, 3, "ORG"), Span(gold, 0, 2, "LOC"), Span(gold, 3, 4, "ACT")
+    gold.spans["joint_ner_re"] = [whole, part, verb]
+    gold._.relations = [(whole, part, "IN"), (whole, verb, "DOES")]
+    nlp.initialize(lambda: examples)
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.01
+    for _ in range(80):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_overlapping_entities(nested, overlap):
+    if nested is None:
+        pytest.skip("tags can't say it")
+    pipe_of(nested).cfg["overlap"] = overlap
+    doc = nested("New York Times wins .")
+    spans = {(x.start, x.end, x.label_) for x in doc.spans["joint_ner_re"]}
+    relations = {(x.head.start, x.head.end, x.label_, x.tail.start, x.tail.end) for x in doc._.relations}  # fmt: skip
+    ents = {(x.start, x.end, x.label_) for x in doc.ents}
+    assert len(ents) == 2 and ents <= spans
+    assert len(doc.spans["joint_ner_re"].attrs["scores"]) == len(spans)
+    if overlap:
+        assert spans == {(0, 3, "ORG"), (0, 2, "LOC"), (3, 4, "ACT")}
+        assert relations == {(0, 3, "IN", 0, 2), (0, 3, "DOES", 3, 4)}
+    else:
+        assert spans == ents
+        assert relations == ({(0, 3, "DOES", 3, 4)} if (0, 3, "ORG") in ents else set())
+    doc = nested("Ada met Bo .")
+    assert [(x.head.text, x.label_, x.tail.text) for x in doc._.relations] == [("Ada", "MET", "Bo")]
 
 
 # Evaluation
@@ -447,7 +546,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
-def test_several_processes(trained, tmp_path, method):
+def test_several_processes(family, trained, tmp_path, method):
+    if family != "TaskSpecificBiRNN":
+        pytest.skip("with a transformer, in test_transformer_model.py")
     trained[0].to_disk(tmp_path / "model")
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf8")
     command = [sys.executable, "script.py", method, "model"]

@@ -66,6 +66,7 @@ def as_bytes(nlp, tmp_path):
     return spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize(
     "store", [disk, as_bytes, component_disk, component_bytes, sourced, sourced_from_disk]
 )
@@ -79,6 +80,7 @@ def test_round_trip(trained, make_examples, found, tmp_path, store):
     assert pipe.label_data == nlp.get_pipe(NAME).label_data
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize("store", [disk, as_bytes])
 def test_round_trip_before_initialization(make_nlp, found, tmp_path, store):
     nlp, examples = make_nlp(initialize=False)
@@ -108,6 +110,7 @@ def test_threshold_is_found_by_spacy(trained, corpus, tmp_path):
     assert scores[0.0] < 1.0 and scores[1.0] == 0.0
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize("kind", ["entity_labels", "relation_labels"])
 def test_folder_with_other_labels(trained, tmp_path, kind):
     trained[0].to_disk(tmp_path)
@@ -119,6 +122,7 @@ def test_folder_with_other_labels(trained, tmp_path, kind):
         spacy.load(tmp_path)
 
 
+@pytest.mark.each_family
 def test_bytes_of_a_component_with_other_labels(make_nlp, trained):
     data = [("A met B", [(0, 1, "X"), (2, 3, "X")], [(0, 1, "Y")])]
     nlp, pipe_bytes = make_nlp(data=data)[0], trained[0].get_pipe(NAME).to_bytes()
@@ -129,6 +133,7 @@ def test_bytes_of_a_component_with_other_labels(make_nlp, trained):
     assert len(nlp(TEXTS[0])._.relations) == 1
 
 
+@pytest.mark.each_family
 def test_copy_trains_on_its_own(trained, overfit, make_examples, found, tmp_path):
     nlp, _ = trained
     expected = [found(doc) for doc in nlp.pipe(TEXTS)]
@@ -161,6 +166,7 @@ def with_corpus(nlp, corpus, **training):
     return config
 
 
+@pytest.mark.each_family
 def test_sourced_and_frozen(trained, corpus, found, tmp_path):
     trained[0].to_disk(tmp_path / "model")
     nlp = spacy.blank("en")

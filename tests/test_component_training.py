@@ -14,6 +14,15 @@ from spacy_jere.models.joint import JointBatch
 
 NAME = "joint_ner_re"
 NER, RE = f"{NAME}_ner", f"{NAME}_re"
+# The rows of the losses that each family has for entities and for relations
+TASKS = {
+    "TaskSpecificBiRNN": ({NER}, {RE}),
+    "SpERT": ({NER}, {RE}),
+    "SpERTMT": ({NER, f"{NAME}_is_entity", f"{NAME}_iou"}, {RE, f"{NAME}_is_related"}),
+}
+# The last layers for entities and for relations
+LAST = {"TaskSpecificBiRNN": ("emissions", "r2")}
+LAST_OF_SPANS = ("entity_classifier", "relation_classifier")
 
 
 def pipe_of(nlp):
@@ -40,21 +49,38 @@ def without_crf(weights):
     return {name: x for name, x in weights.items() if "crf" not in name}
 
 
+@pytest.mark.each_family
 def test_overfitting(trained):
     nlp, examples = trained
     scores = nlp.evaluate(examples)
     assert scores["joint_f"] == scores["ents_f"] == scores["rels_f"] == 1.0
 
 
-def test_losses_have_a_row_per_task(make_nlp):
+@pytest.mark.each_family
+def test_bfloat16(family, make_nlp, model_config, overfit):
+    if family == "TaskSpecificBiRNN":
+        pytest.skip("has no such setting")
+    nlp, examples = make_nlp(model=model_config(bfloat16=True))
+    exact, _ = make_nlp()
+    losses = [pipeline.update(examples)[NER] for pipeline in (nlp, exact)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05) and losses[0] != losses[1]
+    overfit(nlp, examples)
+    assert nlp.evaluate(examples)["joint_f"] == 1.0
+    assert all(x.dtype == numpy.float32 for x in weights_of(nlp).values())
+
+
+@pytest.mark.each_family
+def test_losses_have_a_row_per_task(family, make_nlp):
     nlp, examples = make_nlp()
     losses = nlp.update(examples)
-    assert set(losses) == {NAME, NER, RE}
-    assert losses[NAME] == pytest.approx(losses[NER] + losses[RE])
+    rows = set.union(*TASKS[family])
+    assert set(losses) == {NAME} | rows
+    assert losses[NAME] == pytest.approx(sum(losses[row] for row in rows))
     again = nlp.update(examples, losses=dict(losses))
     assert again[NER] > losses[NER] and again[RE] > losses[RE]
 
 
+@pytest.mark.each_family
 def test_every_parameter_is_trained(make_nlp):
     nlp, examples = make_nlp()
     before = weights_of(nlp)
@@ -64,6 +90,7 @@ def test_every_parameter_is_trained(make_nlp):
         assert numpy.abs(change).max() > 0, name
 
 
+@pytest.mark.each_family
 def test_averaged_parameters_reach_evaluation(make_nlp):
     nlp, examples = make_nlp()
     optimizer = nlp.resume_training()
@@ -80,6 +107,7 @@ def test_averaged_parameters_reach_evaluation(make_nlp):
 # What is annotated
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize(
     "entities, relations, learns",
     [
@@ -92,18 +120,21 @@ def test_averaged_parameters_reach_evaluation(make_nlp):
         (None, None, (False, False)),
     ],
 )
-def test_only_what_is_annotated_is_learned(make_nlp, make_examples, entities, relations, learns):
+def test_only_what_is_annotated_is_learned(
+    family, make_nlp, make_examples, entities, relations, learns
+):
     nlp, _ = make_nlp()
     examples = make_examples(nlp, [("Ada lives in Rome .", entities, relations)])
     before = weights_of(nlp)
     losses = nlp.update(examples, sgd=SGD(0.1, L2=0.0))
     assert (losses.get(NER, 0) > 1e-4, losses.get(RE, 0) > 1e-4) == learns
     change = changes(before, weights_of(nlp))
-    for part, learned in (("emissions", learns[0]), ("r2.", learns[1])):
-        moved = max(numpy.abs(x).max() for name, x in change.items() if part in name)
+    for part, learned in zip(LAST.get(family, LAST_OF_SPANS), learns):
+        moved = max(numpy.abs(x).max() for name, x in change.items() if f".{part}." in name)
         assert bool(moved > 1e-5) is learned, part
 
 
+@pytest.mark.each_family
 def test_batch_with_all_kinds_of_annotation(make_nlp, make_examples, overfit):
     nlp, examples = make_nlp()
     mixed = [
@@ -125,6 +156,7 @@ def test_batch_with_all_kinds_of_annotation(make_nlp, make_examples, overfit):
     assert nlp.evaluate([examples[1], examples[3]])["joint_f"] == 1.0
 
 
+@pytest.mark.each_family
 def test_entities_only_through_relations(make_nlp, make_examples, overfit):
     """Where doc.ents is not annotated, the ends of relations are the entities, and nothing else is known."""
     nlp, _ = make_nlp(initialize=False)
@@ -141,6 +173,7 @@ def test_entities_only_through_relations(make_nlp, make_examples, overfit):
     assert (0, "PER", "LIVES_IN", 3, "LOC") in found
 
 
+@pytest.mark.each_family
 def test_overlapping_entities_are_related(make_nlp, make_examples):
     nlp, _ = make_nlp(initialize=False)
     examples = make_examples(nlp, [("New York Times wins", [(0, 3, "ORG")])])
@@ -152,18 +185,20 @@ def test_overlapping_entities_are_related(make_nlp, make_examples):
     assert losses[RE] > 0 and losses[NER] < 100  # not a forbidden tag sequence
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize("relations", [None, []])
-def test_no_relations_at_all(make_nlp, overfit, train_data, relations):
+def test_no_relations_at_all(family, make_nlp, overfit, train_data, relations):
     data = [(words, entities, relations) for words, entities, _ in train_data]
     with pytest.warns(UserWarning, match="W200"):
         nlp, examples = make_nlp(data=data)
     assert pipe_of(nlp).relation_labels == ()
     losses = overfit(nlp, examples)
-    assert set(losses) == {NAME, NER}
+    assert set(losses) == {NAME} | TASKS[family][0]
     assert nlp.evaluate(examples)["ents_f"] == 1.0
     assert nlp("Dee met Bo at Acme .")._.relations == ()
 
 
+@pytest.mark.each_family
 def test_what_is_lost_is_counted(make_nlp, annotate):
     nlp, _ = make_nlp(initialize=False)
     gold = annotate(nlp.vocab, "Ada Byron met Bo", [(0, 2, "PER"), (3, 4, "PER")], [(0, 1, "MET")])
@@ -175,6 +210,7 @@ def test_what_is_lost_is_counted(make_nlp, annotate):
     assert nlp.update(examples[:2])[RE] == 0
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize(
     "entities, relations, message",
     [([(0, 1, "DOG")], [], "entity label 'DOG'"), ([(0, 1, "PER"), (2, 3, "PER")], [(0, 1, "ATE")], "relation label 'ATE'")],
@@ -214,8 +250,9 @@ def test_schema_is_obeyed(make_nlp, overfit, train_data):
     assert len(relations) == 1 + 2 * 6
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize("pair", [(0, 1), (1, 0)])
-def test_symmetric_relations(make_nlp, overfit, train_data, pair):
+def test_symmetric_relations(family, make_nlp, overfit, train_data, pair):
     """Whichever way they are annotated, they are found once, first entity first, and count as right."""
     words, entities, _ = train_data[3]
     data = [*train_data[:3], (words, entities, [(*pair, "MET")])]
@@ -227,13 +264,18 @@ def test_symmetric_relations(make_nlp, overfit, train_data, pair):
     doc = nlp.make_doc(words)
     proposals = pipe_of(nlp).model.predict(JointBatch([doc], batch_windows([doc], "doc")))
     met = proposals.relation_scores[:, pipe_of(nlp).relation_labels.index("MET")]
-    assert proposals.pairs[met > 0.5].tolist() == [[0, 1], [1, 0]]  # learned both ways
+    learned = proposals.pairs[met > 0.5].tolist()
+    if family == "TaskSpecificBiRNN":
+        assert learned == [[0, 1], [1, 0]]
+    else:
+        assert [0, 1] in learned  # the other way round is neither learned nor a negative
     assert nlp.evaluate(examples)["joint_f"] == 1.0
 
 
 # The life of a training
 
 
+@pytest.mark.each_family
 def test_gradients_accumulate(make_nlp):
     """Two half batches, then one step: the sum of the steps each half would have made alone."""
     parts = []
@@ -248,6 +290,21 @@ def test_gradients_accumulate(make_nlp):
         parts.append(changes(before, weights_of(nlp)))
     for name, change in parts[2].items():
         assert numpy.allclose(parts[0][name] + parts[1][name], change, atol=1e-5), name
+        assert change.any(), name
+
+
+@pytest.mark.each_family
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_learning_rate_of_its_own(make_nlp, factor):
+    moved = []
+    for learn_rate_factor in (1.0, factor):
+        nlp, examples = make_nlp(learn_rate_factor=learn_rate_factor)
+        before = weights_of(nlp)
+        torch.manual_seed(0)
+        nlp.update(examples, sgd=SGD(0.1, L2=0.0, grad_clip=0.0))
+        moved.append(without_crf(changes(before, weights_of(nlp))))
+    for name, change in moved[0].items():
+        assert numpy.allclose(moved[1][name], factor * change, rtol=1e-3, atol=1e-5), name
         assert change.any(), name
 
 
@@ -280,7 +337,8 @@ def test_annotating_on_update(make_nlp, overfit):
     assert [len(doc.ents) for doc in behind.seen] == [len(x.reference.ents) for x in examples]
 
 
-def test_sentences_of_an_earlier_component_in_training(make_nlp, make_examples):
+@pytest.mark.each_family
+def test_sentences_of_an_earlier_component_in_training(family, make_nlp, make_examples):
     """They bound what relations are learned from, as the loss shows."""
     nlp, _ = make_nlp(initialize=False)
     nlp.add_pipe("sentencizer", first=True)
@@ -290,8 +348,9 @@ def test_sentences_of_an_earlier_component_in_training(make_nlp, make_examples):
     examples = make_examples(nlp, data)
     nlp.initialize(lambda: examples)
     n_pairs = []
-    distmult = pipe_of(nlp).model.shims[0]._model.distmult
-    distmult.register_forward_hook(lambda module, inputs, scores: n_pairs.append(len(scores)))
+    head = pipe_of(nlp).model.shims[0]._model
+    layer = head.distmult if family == "TaskSpecificBiRNN" else head.relation_classifier
+    layer.register_forward_hook(lambda module, inputs, scores: n_pairs.append(len(scores)))
     nlp.update(examples)
     nlp.update(examples, annotates=["sentencizer"])
     assert n_pairs == [12, 4]
@@ -307,6 +366,7 @@ def test_resumed_training(trained_copy, make_examples):
     assert nlp.evaluate(examples)["joint_f"] == 1.0
 
 
+@pytest.mark.each_family
 def test_frozen(trained_copy, make_examples, found):
     nlp, examples = trained_copy, make_examples(trained_copy)
     nlp.add_pipe("ner", name="other")

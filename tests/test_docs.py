@@ -1,27 +1,53 @@
-"""The Python code of the documentation runs. Blocks that load a trained package are left out."""
+"""The Python code of the documentation runs and prints what it says. Blocks that load a trained package are left out.
+
+A block ```` ```json file=name ```` is a file that the code of its page reads; a block ```` ```text ```` right after code is what
+the code prints.
+"""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from spacy_jere.formats.writers import WRITERS
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILE = re.compile(r"```\w+ file=(\S+)\n(.*?)```", flags=re.S)
+CODE = re.compile(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", flags=re.S)
 BLOCKS = [
-    (page.name, code)
+    pytest.param(page, code, output, id=f"{page.relative_to(ROOT)}-{number}")
     for page in PAGES
-    for code in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf8"), flags=re.S)
+    for number, (code, output) in enumerate(CODE.findall(page.read_text(encoding="utf8")))
     if "spacy.load(" not in code
 ]
 
 
 def test_there_is_code():
-    assert {name for name, _ in BLOCKS} == {"README.md", "train_on_your_own_data.md"}
+    pages = {block.values[0].relative_to(ROOT).as_posix() for block in BLOCKS}
+    formats = {f"docs/formats/{path.name}" for path in (ROOT / "docs" / "formats").iterdir()}
+    others = {"README.md", "docs/debug_data.md", "docs/train_on_your_own_data.md"}
+    assert pages == others | formats
+    names = {f"docs/formats/{x.__name__.rsplit('.', 1)[-1]}.md" for x in WRITERS.values()}
+    assert names <= formats
 
 
-@pytest.mark.parametrize("name, code", BLOCKS)
-def test_runs(name, code, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page, code, output", BLOCKS)
+def test_runs(page, code, output, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    for name, content in FILE.findall(page.read_text(encoding="utf8")):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(content, encoding="utf8")
     names = {}
     exec(code, names)
     assert names["doc"]._.relations
+    if output:
+        assert capsys.readouterr().out == output
+
+
+def test_every_format_has_a_page():
+    from spacy_jere.formats import FORMATS
+
+    titles = [page.read_text(encoding="utf8").split("\n")[0] for page in PAGES]
+    for name in FORMATS:
+        assert sum(f"(`{name}`)" in title for title in titles) == 1

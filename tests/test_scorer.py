@@ -148,7 +148,7 @@ def test_relations_can_be_annotated_without_entities(example):
 def test_no_examples():
     scores = score_joint([])
     assert set(scores.values()) == {None}
-    assert len(scores) == 18
+    assert len(scores) == 21
 
 
 def test_examples_without_annotation_say_nothing(example):
@@ -203,3 +203,27 @@ def test_other_white_space_and_tokens_are_compared_by_text(vocab, words, spaces,
     for predicted, reference in ((found, gold), (gold, found)):
         scores = score_relations([Example(predicted, reference)])
         assert scores["rels_f"] == scores["rels_boundary_f"] == pytest.approx(f)
+
+
+def test_overlapping_entities(vocab, annotate):
+    """doc.ents holds one of two overlapping entities; the span group holds both."""
+    found, gold = (annotate(vocab, WORDS, [(0, 2, "PER")], []) for _ in range(2))
+    gold.spans["all"] = [Span(gold, 0, 2, "PER"), Span(gold, 1, 2, "PER"), Span(gold, 2, 4, "ORG")]
+    found.spans["all"] = [
+        Span(found, 0, 2, "PER"),
+        Span(found, 1, 2, "LOC"),
+        Span(found, 2, 4, "ORG"),
+    ]
+    scores = score_joint([Example(found, gold)], spans_key="all")
+    assert [scores[f"spans_{x}"] for x in "prf"] == pytest.approx([2 / 3] * 3)
+    assert scores["ents_f"] == 1
+
+
+def test_entities_that_do_not_overlap_score_the_same_either_way(example):
+    scores = score_joint([example((FOUND_ENTS, FOUND_RELS), (GOLD_ENTS, GOLD_RELS))])
+    assert [scores[f"spans_{x}"] for x in "prf"] == [scores[f"ents_{x}"] for x in "prf"]
+
+
+def test_entities_not_annotated_have_no_score(example):
+    scores = score_joint([example((FOUND_ENTS, None), (None, None))])
+    assert scores["spans_f"] is None and scores["ents_f"] is None

@@ -1,81 +1,214 @@
-"""`python -m spacy jere convert`: annotated files to spaCy's .spacy files."""
+"""`python -m spacy jere convert`: annotated files to spaCy's .spacy files, or to another format."""
 
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import spacy
 import typer
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from wasabi import msg
 
 from ..errors import Errors
-from ..formats import FORMATS, Record, SourceError, read_records, to_docs
+from ..formats import (
+    ALIGNMENTS,
+    FORMATS,
+    WRITERS,
+    Alignment,
+    Cut,
+    LostRelation,
+    Records,
+    SourceError,
+    align,
+    make_sentence_setter,
+    read_records,
+)
+
+SPACY = "spacy"
+_SPANS_KEY = "joint_ner_re"
+# How many entities that cut a token, and lost relations, are listed unless all are asked for
+_LISTED = 20
+_COUNTED = ("texts", "tokens", "entities", "relations")
 
 
 def convert_cli(
     source: Path = typer.Argument(..., help="A file, or a folder of files", exists=True),
-    output: Path = typer.Argument(..., help="Folder for the .spacy files"),
+    output: Path = typer.Argument(..., help="Folder for the files that are written"),
     format: Optional[str] = typer.Option(
         None, "--format", "-f", help=f"{', '.join(FORMATS)}; guessed when not given"
     ),
+    to: str = typer.Option(SPACY, "--to", "-t", help=", ".join((SPACY, *WRITERS))),
     lang: str = typer.Option("en", "--lang", "-l", help="Language of the texts"),
+    alignment: str = typer.Option(
+        ALIGNMENTS[0],
+        "--alignment",
+        "-a",
+        help=f"What to do with entities that cut a token: {', '.join(ALIGNMENTS)}",
+    ),
+    sentences: Optional[str] = typer.Option(
+        None,
+        "--sentences",
+        "-s",
+        help="Set sentence boundaries where the format has none: sentencizer, or a pipeline",
+    ),
+    discontinuous: Optional[str] = typer.Option(
+        None, "--discontinuous", help="brat: cover, first or skip; how to read entities with gaps"
+    ),
+    ends: Optional[str] = typer.Option(
+        None, "--ends", help="hf: exclusive or inclusive; what the end of an entity means"
+    ),
+    text_key: Optional[str] = typer.Option(
+        None, "--text-key", help="label_studio: where a task has its text, if not under 'text'"
+    ),
+    verbose: bool = typer.Option(False, "--verbose", "-V", help="List all that was changed"),
 ) -> None:
     """Convert annotated texts and print what is in them."""
+    options = {"discontinuous": discontinuous, "ends": ends, "text_key": text_key}
     try:
-        convert(source, output, format=format, lang=lang)
+        convert(
+            source,
+            output,
+            format=format,
+            to=to,
+            lang=lang,
+            alignment=alignment,
+            sentences=sentences,
+            verbose=verbose,
+            **{key: value for key, value in options.items() if value is not None},
+        )
     except SourceError as error:
         msg.fail("Can't convert", str(error), exits=1)
 
 
 def convert(
-    source: Path, output: Path, *, format: Optional[str] = None, lang: str = "en"
+    source: Path,
+    output: Path,
+    *,
+    format: Optional[str] = None,
+    to: str = SPACY,
+    lang: str = "en",
+    alignment: str = "split",
+    sentences: Optional[str] = None,
+    verbose: bool = False,
+    **options: Any,
 ) -> List[Path]:
-    """Write one .spacy file for each file; nothing is written unless all can be read.
+    """Write one file for each file or brat folder; nothing is written unless all can be read.
 
-    source (Path): A file, or a folder whose .json and .txt files are read.
-    RETURNS (List[Path]): The files written.
+    source (Path): A file, or a folder whose files and brat folders are read.
+    to (str): "spacy" or one of WRITERS.
+    verbose (bool): List every entity that cuts a token and every lost relation, not only the first ones.
+    options: Passed on to the reader.
+    RETURNS (List[Path]): What was written.
     RAISES (SourceError): A file that can't be read.
     """
-    files = [source] if source.is_file() else _data_files(source)
-    if not files:
-        raise SourceError(Errors.E307.format(path=source))
-    for left, right in pairwise(sorted(files, key=lambda file: file.stem)):
-        if left.stem == right.stem:
-            raise SourceError(Errors.E308.format(left=left, right=right, name=left.stem))
-    corpora = {file: read_records(file, format) for file in files}
-    vocab = spacy.blank(lang).vocab
+    if to != SPACY and to not in WRITERS:
+        raise SourceError(Errors.E302.format(format=to, known=", ".join((SPACY, *WRITERS))))
+    setter = None if sentences is None else make_sentence_setter(sentences, lang)
+    nlp = spacy.blank(lang)
+    found = {file: read_records(file, format, **options) for file in _sources(source)}
+    corpora = {
+        file: align(records, nlp, _SPANS_KEY, alignment=alignment, sentences=setter)
+        for file, records in found.items()
+    }
     output.mkdir(parents=True, exist_ok=True)
     written = []
-    for file, records in corpora.items():
-        target = output / f"{file.stem}.spacy"
-        DocBin(docs=to_docs(records, vocab), store_user_data=True).to_disk(target)
-        written.append(target)
-        msg.good(f"{file} -> {target}")
-    print_statistics({file.stem: records for file, records in corpora.items()})
+    for file, (docs, _, _) in corpora.items():
+        written.append(_write(docs, output / file.stem, to))
+        msg.good(f"{file} -> {written[-1]}")
+    print_statistics({file.stem: aligned.docs for file, aligned in corpora.items()})
+    for file, aligned in corpora.items():
+        _print_left_out(file, found[file])
+        _print_changes(file, found[file], aligned, None if verbose else _LISTED)
     return written
 
 
-def print_statistics(corpora: "dict[str, List[Record]]") -> None:
+def print_statistics(corpora: Dict[str, List[Doc]]) -> None:
     """Print a table of what each corpus holds."""
-    counts = {name: count_labels(records) for name, records in corpora.items()}
-    rows = list(dict.fromkeys(key for count in counts.values() for key in count))
-    table = [(row, *(f"{count[row]:,}" for count in counts.values())) for row in rows]
+    counts = {name: count_labels(docs) for name, docs in corpora.items()}
+    rows = dict.fromkeys(key for count in counts.values() for key in count)
+    table = [
+        (f"  {label}" if label else kind, *(f"{count[kind, label]:,}" for count in counts.values()))
+        for kind, label in sorted(rows, key=lambda row: (_COUNTED.index(row[0]), row[1]))
+    ]
     msg.table(table, header=("", *counts), aligns=("l", *("r" for _ in counts)), divider=True)
 
 
-def count_labels(records: List[Record]) -> "Counter[str]":
-    """RETURNS (Counter[str]): Sentences, tokens, entities and relations, in all and by label."""
-    counts: Counter[str] = Counter()
-    counts["texts"] = len(records)
-    counts["tokens"] = sum(len(record.words) for record in records)
-    counts["entities"] = sum(len(record.entities) for record in records)
-    counts.update(sorted(f"  {x.label}" for record in records for x in record.entities))
-    counts["relations"] = sum(len(record.relations or ()) for record in records)
-    counts.update(sorted(f"  {x.label}" for record in records for x in record.relations or ()))
+def count_labels(docs: List[Doc]) -> "Counter[Tuple[str, str]]":
+    """RETURNS (Counter[Tuple[str, str]]): Texts, tokens, entities and relations, in all (the label is empty) and by label."""
+    counts: Counter[Tuple[str, str]] = Counter({(kind, ""): 0 for kind in _COUNTED})
+    for doc in docs:
+        entities = [span.label_ for span in doc.spans.get(_SPANS_KEY, doc.ents)]
+        relations = [relation.label_ for relation in doc._.relations or ()]
+        counts["texts", ""] += 1
+        counts["tokens", ""] += len(doc)
+        for kind, labels in (("entities", entities), ("relations", relations)):
+            counts[kind, ""] += len(labels)
+            counts.update((kind, label) for label in labels)
     return counts
 
 
-def _data_files(folder: Path) -> List[Path]:
-    return sorted(x for x in folder.iterdir() if x.suffix in (".json", ".txt"))
+def _sources(source: Path) -> List[Path]:
+    """The files of a folder, each brat folder in it as one; or the source itself."""
+    if source.is_file() or _is_brat_folder(source):
+        return [source]
+    suffixes = sorted({suffix for module in FORMATS.values() for suffix in module.SUFFIXES})
+    found = sorted(x for x in source.iterdir() if x.suffix in suffixes or _is_brat_folder(x))
+    if not found:
+        raise SourceError(Errors.E307.format(path=source, suffixes=", ".join(suffixes)))
+    for left, right in pairwise(sorted(found, key=lambda file: file.stem)):
+        if left.stem == right.stem:
+            raise SourceError(Errors.E308.format(left=left, right=right, name=left.stem))
+    return found
+
+
+def _is_brat_folder(path: Path) -> bool:
+    return path.is_dir() and any(path.glob("*.ann"))
+
+
+def _write(docs: List[Doc], target: Path, to: str) -> Path:
+    # Not with_suffix: "v1.2" is a whole name.
+    target = target.with_name(target.name + (".spacy" if to == SPACY else WRITERS[to].WRITES))
+    if to == SPACY:
+        DocBin(docs=docs, store_user_data=True).to_disk(target)
+    else:
+        WRITERS[to].write(docs, target)
+    return target
+
+
+def _print_left_out(file: Path, records: Records) -> None:
+    for kind, count in sorted(records.skipped.items()):
+        msg.warn(f"{file}: {count:,} {kind} left out")
+
+
+def _print_changes(file: Path, records: Records, aligned: Alignment, limit: Optional[int]) -> None:
+    cuts, lost = aligned.cuts, aligned.lost
+    if cuts:
+        msg.warn(f"{file}: {len(cuts):,} entities don't begin and end where a token does")
+        _print_list([f"{cut.source}: {_describe_cut(cut)}" for cut in cuts], limit)
+    if lost:
+        msg.warn(f"{file}: {len(lost):,} relations lost with their entities")
+        described = [(x.source, _describe_relation(x, records[x.record].text)) for x in lost]
+        _print_list([f"{source}: {text}" for source, text in described], limit)
+
+
+def _describe_cut(cut: Cut) -> str:
+    if cut.result is None:
+        result = "left out"
+    elif cut.result == cut.text:
+        result = "token split"
+    else:
+        result = f"now {cut.result!r}"
+    return f"{cut.label} {cut.text!r} at {cut.start}:{cut.end}: {result}"
+
+
+def _describe_relation(relation: LostRelation, text: str) -> str:
+    ends = (f"{text[x.start : x.end]!r} at {x.start}:{x.end}" for x in relation[2:4])
+    return f"{relation.label} from {' to '.join(ends)}"
+
+
+def _print_list(lines: List[str], limit: Optional[int]) -> None:
+    for line in lines[:limit]:
+        msg.text(f"  {line}")
+    if limit is not None and len(lines) > limit:
+        msg.text(f"  and {len(lines) - limit:,} more; --verbose lists all")

@@ -16,6 +16,7 @@ from ..scorer import Scores
 _SUMMARY = (
     ("Entities (micro)", "ents"),
     ("Entities (macro)", "ents_macro"),
+    ("Entities with overlapping ones (micro)", "spans"),
     ("Relations, strict (micro)", "rels"),
     ("Relations, strict (macro)", "rels_macro"),
     ("Relations, boundaries (micro)", "rels_boundary"),
@@ -61,7 +62,10 @@ def print_scores(scores: Scores) -> None:
     """Print all tables."""
     for name, n_parameters in scores["parameters"].items():
         msg.info(f"{name}: {n_parameters:,} trainable parameters")
-    rows = [(title, *_percent(scores, prefix)) for title, prefix in _SUMMARY]
+    # Where no entities overlap, both ways to count them say the same.
+    overlap = _percent(scores, "spans") != _percent(scores, "ents")
+    shown = [x for x in _SUMMARY if overlap or x[1] != "spans"]
+    rows = [(title, *_percent(scores, prefix)) for title, prefix in shown]
     rows.append(("Entities and relations (joint_f)", "", "", _format(scores["joint_f"])))
     _table("Results", rows)
     for title, key in (("Entities", "ents_per_type"), ("Relations, strict", "rels_per_type")):

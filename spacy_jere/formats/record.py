@@ -1,17 +1,15 @@
 """The one record that every format is read into."""
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-import spacy.util
-from spacy.tokens import Doc, Span
-from spacy.vocab import Vocab
-
-from ..relations import StoredRelation, mention, store_relations
+from ..errors import Errors
+from .source import shorten
 
 
 class RecordEntity(NamedTuple):
-    """First token, end (exclusive) and label."""
+    """First character, end (exclusive) and label."""
 
     start: int
     end: int
@@ -30,56 +28,100 @@ class RecordRelation(NamedTuple):
 class Record:
     """One annotated text.
 
-    words: Its tokens.
-    entities: Overlapping ones are allowed.
+    text: The text; of words whose spacing is not known, the words joined by one space.
+    entities: Offsets in characters of the text. Overlapping ones are allowed.
     relations: None where relations were not annotated.
-    text: The text with its true spacing, where the format keeps it.
+    words: The tokens that the format brings; None where a tokenizer is to find them.
+    spacing_known: Whether the text has its true spacing.
+    sentences: The character at which each sentence begins; None where the format doesn't say.
     meta: What else the format says of it, such as its id.
+    source: File and line, for messages.
     """
 
-    words: List[str]
+    text: str
     entities: List[RecordEntity] = field(default_factory=list)
     relations: Optional[List[RecordRelation]] = None
-    text: Optional[str] = None
+    words: Optional[List[str]] = None
+    spacing_known: bool = True
+    sentences: Optional[List[int]] = None
     meta: Dict[str, object] = field(default_factory=dict)
+    source: str = field(default="", compare=False)
 
+    @classmethod
+    def from_words(
+        cls,
+        words: Sequence[str],
+        entities: Iterable[Tuple[int, int, str]] = (),
+        relations: Optional[Iterable[RecordRelation]] = None,
+        *,
+        text: Optional[str] = None,
+        sentences: Optional[Iterable[int]] = None,
+        **other: Any,
+    ) -> "Record":
+        """Make a record of words.
 
-def to_doc(record: Record, vocab: Vocab, spans_key: str) -> Doc:
-    """Make a Doc.
-
-    spans_key (str): The key of `doc.spans` for all entities; doc.ents gets those that don't overlap, longest first.
-    """
-    if record.text is None:
-        doc = Doc(vocab, words=record.words)  # spaces unknown: spaCy will keep these tokens
-    else:
-        words, spaces = spacy.util.get_words_and_spaces(record.words, record.text)
-        doc = Doc(vocab, words=words, spaces=spaces)
-    spans = _spans(record, doc)
-    doc.set_ents(spacy.util.filter_spans(spans))
-    if len(doc.ents) < len(set(record.entities)):
-        doc.spans[spans_key] = spans
-    if record.relations is not None:
-        ends = [mention(span) for span in spans]
-        store_relations(
-            doc,
-            [StoredRelation(ends[x.head], ends[x.tail], x.label, None) for x in record.relations],
+        entities (Iterable[Tuple[int, int, str]]): First word, end (exclusive) and label.
+        text (Optional[str]): The text with its true spacing, where it is known.
+        sentences (Optional[Iterable[int]]): The first word of each sentence.
+        RAISES (ValueError): The text doesn't consist of the words, or an entity of white space.
+        """
+        words = list(words)
+        places = word_offsets(words, text)
+        found = []
+        for start, end, label in entities:
+            # Words that are white space have no place of their own in a text.
+            inside = [x for x in places[start:end] if x is not None]
+            if not inside:
+                raise ValueError(Errors.E309.format(label=label, start=start, end=end))
+            found.append(RecordEntity(inside[0][0], inside[-1][1], label))
+        starts = None
+        if sentences is not None:
+            # A sentence that begins with white space begins, in the text, with its first other word.
+            firsts = (next((x for x in places[i:] if x is not None), None) for i in sentences)
+            starts = sorted({first[0] for first in firsts if first is not None})
+        return cls(
+            text=" ".join(words) if text is None else text,
+            entities=found,
+            relations=None if relations is None else [RecordRelation(*x) for x in relations],
+            words=words,
+            spacing_known=text is not None,
+            sentences=starts,
+            **other,
         )
-    return doc
 
 
-def _spans(record: Record, doc: Doc) -> List[Span]:
-    if record.text is None:
-        return [Span(doc, start, end, label) for start, end, label in record.entities]
-    # Line breaks and double spaces of the text are tokens of the Doc, whether or not they are words of the record.
-    solid = (token.i for token in doc if not token.is_space)
-    places = [None if word.isspace() else next(solid) for word in record.words]
-    spans = []
-    for start, end, label in record.entities:
-        inside = [x for x in places[start:end] if x is not None]
-        spans.append(Span(doc, inside[0], inside[-1] + 1, label))
-    return spans
+class Records(List[Record]):
+    """What a reader returns: records, and what it left out.
+
+    skipped (Counter[str]): What the source has and records can't hold, counted by its kind.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()):
+        super().__init__(records)
+        self.skipped: Counter[str] = Counter()
 
 
-def to_docs(records: Sequence[Record], vocab: Vocab, spans_key: str = "joint_ner_re") -> List[Doc]:
-    """RETURNS (List[Doc]): One for each record."""
-    return [to_doc(record, vocab, spans_key) for record in records]
+def word_offsets(words: Sequence[str], text: Optional[str]) -> List[Optional[Tuple[int, int]]]:
+    """Find words in their text.
+
+    text (Optional[str]): None for the words joined by one space.
+    RETURNS (List[Optional[Tuple[int, int]]]): First character and end of each word; None, if a text is given, for
+        words of white space.
+    RAISES (ValueError): The text doesn't consist of the words.
+    """
+    places: List[Optional[Tuple[int, int]]] = []
+    position = 0
+    for word in words:
+        start = position
+        if text is not None:
+            if word.isspace():
+                places.append(None)
+                continue
+            start = text.find(word, position)
+            if start < 0 or text[position:start].strip():
+                raise ValueError(Errors.E310.format(word=shorten(word), position=position))
+        places.append((start, start + len(word)))
+        position = start + len(word) + (text is None)
+    if text is not None and text[position:].strip():
+        raise ValueError(Errors.E310.format(word="", position=position))
+    return places

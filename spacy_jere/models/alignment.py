@@ -11,7 +11,7 @@ from spacy.attrs import ENT_IOB, ORTH
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..relations import Mention, mention, mention_span, stored_relations
+from ..relations import Mention, entity_mentions, mention_span, stored_relations
 from .joint import TargetArrays
 from .types import Array1d, Array2d
 
@@ -33,6 +33,19 @@ class Aligned(NamedTuple):
     lost: "Counter[str]"
 
 
+class Given(NamedTuple):
+    """The entities that a batch of Docs has already, where relations are looked for between them.
+
+    rows: Window, first token and end (counted through all Docs) and label. Shape [n_entities, 4].
+    unknown: The labels, sorted, of those left out because the model doesn't know the label.
+    n_across: How many are left out because they reach across windows.
+    """
+
+    rows: Array2d
+    unknown: List[str]
+    n_across: int
+
+
 def doc_windows(doc: Doc, window: str) -> List[Tuple[int, int]]:
     """The parts of a Doc that are read one by one.
 
@@ -52,15 +65,6 @@ def batch_windows(docs: Sequence[Doc], window: str) -> Array2d:
     return numpy.asarray(rows, dtype="int64").reshape((-1, 3))
 
 
-def gold_entities(doc: Doc, spans_key: str) -> List[Mention]:
-    """RETURNS (List[Mention]): All entities of a reference Doc: doc.ents, the span group, ends of relations."""
-    found = dict.fromkeys(mention(span) for span in doc.ents)
-    found.update(dict.fromkeys(mention(span) for span in doc.spans.get(spans_key, [])))
-    for relation in stored_relations(doc) or ():
-        found.update({relation.head: None, relation.tail: None})
-    return sorted(found)
-
-
 def align_example(example: Example, spans_key: str, windows: List[Tuple[int, int]]) -> Aligned:
     """Put the annotation of the reference onto the tokens of the predicted Doc.
 
@@ -70,7 +74,7 @@ def align_example(example: Example, spans_key: str, windows: List[Tuple[int, int
     known = _known_tokens(example, spans_key)
     lost: Counter[str] = Counter()
     places: Dict[Mention, TokenSpan] = {}
-    for entity in gold_entities(gold, spans_key):
+    for entity in entity_mentions(gold, spans_key):
         start, end, exact = _align(example, mention_span(gold, entity), entity)
         if not exact:
             known[start:end] = False
@@ -118,10 +122,9 @@ def make_targets(
     entities: List[Tuple[int, int, int, int]] = []
     flat: List[bool] = []
     relations: List[Tuple[int, int, int]] = []
-    sizes = [len(item.known) for item in aligned]
-    offsets = numpy.cumsum(sizes) - sizes
-    starts = offsets[windows[:, 0]] + windows[:, 1]
-    for item, offset in zip(aligned, offsets.tolist()):
+    both_ways: List[bool] = []
+    offsets, starts = _batch_starts([len(item.known) for item in aligned], windows)
+    for item, offset in zip(aligned, offsets):
         base = len(entities)
         chosen = _non_overlapping(item.entities)
         for entity in item.entities:
@@ -130,17 +133,51 @@ def make_targets(
             entities.append((window, offset + start, offset + end, entity_labels[label]))
             flat.append(entity in chosen)
         for head, tail, label in item.relations or ():
+            if label in symmetric:  # entities are in reading order
+                head, tail = min(head, tail), max(head, tail)
             relations.append((base + head, base + tail, relation_labels[label]))
-            if label in symmetric:
-                relations.append((base + tail, base + head, relation_labels[label]))
+            both_ways.append(label in symmetric)
     annotated = numpy.asarray([item.relations is not None for item in aligned], dtype=bool)
     return TargetArrays(
         numpy.asarray(entities, dtype="int64").reshape((-1, 4)),
         numpy.asarray(flat, dtype=bool),
         numpy.concatenate([item.known for item in aligned]),
         numpy.asarray(relations, dtype="int64").reshape((-1, 3)),
+        numpy.asarray(both_ways, dtype=bool),
         annotated[windows[:, 0]],
     )
+
+
+def align_given(docs: Sequence[Doc], windows: Array2d, entity_labels: Dict[str, int]) -> Given:
+    """Put the entities of doc.ents into arrays: those with a known label that lie in one window.
+
+    docs (Sequence[Doc]): The batch.
+    windows (Array2d): Doc, first token and end of each window. Shape [n_windows, 3].
+    entity_labels (Dict[str, int]): The index of each label.
+    RETURNS (Given): Them, and what was left out.
+    """
+    rows: List[Tuple[int, int, int, int]] = []
+    unknown: Set[str] = set()
+    n_across = 0
+    offsets, starts = _batch_starts([len(doc) for doc in docs], windows)
+    for doc, offset in zip(docs, offsets):
+        for span in doc.ents:
+            if span.label_ not in entity_labels:
+                unknown.add(span.label_)
+                continue
+            start, end = offset + span.start, offset + span.end
+            window = int(numpy.searchsorted(starts, start, side="right")) - 1
+            if end <= starts[window] + windows[window, 2] - windows[window, 1]:
+                rows.append((window, start, end, entity_labels[span.label_]))
+            else:
+                n_across += 1
+    return Given(numpy.asarray(rows, dtype="int64").reshape((-1, 4)), sorted(unknown), n_across)
+
+
+def _batch_starts(sizes: List[int], windows: Array2d) -> Tuple[List[int], Array1d]:
+    """RETURNS: Where each Doc [n_docs] and each window [n_windows] starts, counted through all Docs."""
+    offsets = numpy.cumsum(sizes) - sizes
+    return offsets.tolist(), offsets[windows[:, 0]] + windows[:, 1]
 
 
 def _non_overlapping(entities: List[TokenSpan]) -> Set[TokenSpan]:

@@ -18,13 +18,15 @@ def decode(
     *,
     entity_labels: Sequence[str],
     relation_labels: Sequence[str],
-    rel_threshold: float,
+    thresholds: Sequence[float],
+    overlap: bool,
     schema: Schema,
 ) -> List[Extraction]:
     """Choose what to report of a batch.
 
     n_docs (int): How many Docs the batch has.
-    rel_threshold (float): The least probability of a relation.
+    thresholds (Sequence[float]): The least probability of a relation, for each relation label.
+    overlap (bool): Keep entities that overlap; else the most probable ones and the relations between these.
     schema (Schema): Relations that it forbids are left out; of a symmetric label's two directions the more
         probable score is kept, with the entity that comes first as head.
     RETURNS (List[Extraction]): One for each Doc; entities by position, relations by head and tail.
@@ -47,7 +49,7 @@ def decode(
         pairs, proposals.relation_scores, _symmetric(schema, relation_labels)
     )
     head_labels, tail_labels = entities[pairs[:, 0], 3], entities[pairs[:, 1], 3]
-    keep = (probabilities >= rel_threshold) & allowed[:, head_labels, tail_labels].T
+    keep = (probabilities >= numpy.asarray(thresholds)) & allowed[:, head_labels, tail_labels].T
     rows, labels = numpy.nonzero(keep)
     by_position = numpy.lexsort((labels, pairs[rows, 1], pairs[rows, 0]))
     found_relations: List[List[FoundRelation]] = [[] for _ in range(n_docs)]
@@ -57,7 +59,8 @@ def decode(
         score = float(probabilities[row, label])
         relation = (head - first[doc], tail - first[doc], relation_labels[label], score)
         found_relations[doc].append(relation)
-    return [Extraction(*x) for x in zip(found_entities, found_relations)]
+    found = [Extraction(*x) for x in zip(found_entities, found_relations)]
+    return found if overlap else [_thinned(x) for x in found]
 
 
 def without_overlaps(entities: Sequence[FoundEntity]) -> List[FoundEntity]:
@@ -70,6 +73,22 @@ def without_overlaps(entities: Sequence[FoundEntity]) -> List[FoundEntity]:
             chosen.append(entity)
             taken.update(dict.fromkeys(tokens))
     return sorted(chosen)
+
+
+def _thinned(found: Extraction) -> Extraction:
+    entities = without_overlaps(found.entities)
+    if len(entities) == len(found.entities):
+        return found
+    index = {entity: i for i, entity in enumerate(entities)}
+    place = [index.get(entity) for entity in found.entities]
+    relations = [
+        (head, tail, label, score)
+        for head, tail, label, score in (
+            (place[x[0]], place[x[1]], *x[2:]) for x in found.relations
+        )
+        if head is not None and tail is not None
+    ]
+    return Extraction(entities, relations)
 
 
 def _allowed(

@@ -5,7 +5,20 @@ vectors of a batch into losses (training) or candidates (prediction). A head kno
 that drives it nothing about torch.
 """
 
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type, cast
+from contextlib import nullcontext
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Type,
+    cast,
+)
 
 import numpy
 import torch
@@ -42,6 +55,8 @@ class Targets(NamedTuple):
     flat: Which of them form the non-overlapping set that BIO tags can say. Shape [n_entities], bool.
     known: Which tokens have entity annotation. Shape [n_tokens], bool.
     relations: Head and tail (indices into `entities`) and label. Shape [n_relations, 3].
+    symmetric: Which of them hold in the other direction too; their head is the entity that comes first.
+        Shape [n_relations], bool.
     relations_known: Which windows have relation annotation. Shape [n_windows], bool.
     """
 
@@ -49,6 +64,7 @@ class Targets(NamedTuple):
     flat: Tensor
     known: Tensor
     relations: Tensor
+    symmetric: Tensor
     relations_known: Tensor
 
 
@@ -72,8 +88,11 @@ class JointHead(nn.Module):
     """The contract of every torch module under a joint model.
 
     `vectors` are those of all windows of a batch, one after the other, [n_tokens, width]; `lengths` the tokens of
-    each window, [n_windows], all positive.
+    each window, [n_windows], all positive. Where `reads_context` is set, the head's argument `context_width` tells how
+    many of the first features are the vector of the sequence that a token was read in.
     """
+
+    reads_context = False
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
         """RETURNS (Dict[str, Tensor]): One scalar, weighted, per task that has something to learn from."""
@@ -105,6 +124,7 @@ class TargetArrays(NamedTuple):
     flat: Array1d
     known: Array1d
     relations: Array2d
+    symmetric: Array1d
     relations_known: Array1d
 
 
@@ -153,13 +173,18 @@ JointModel = Model[JointBatch, Any]
 
 
 def build_joint_model(
-    tok2vec: Model[List[Doc], List[Floats2d]], head: Type[JointHead], settings: Dict[str, Any]
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    head: Type[JointHead],
+    settings: Dict[str, Any],
+    *,
+    bfloat16: bool = False,
 ) -> JointModel:
     """Put a torch head on token vectors.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors; listeners are welcome.
     head (Type[JointHead]): Built at initialization, when the width of the vectors and the labels are known.
     settings (Dict[str, Any]): The head's other arguments, plain values.
+    bfloat16 (bool): Let the head compute in bfloat16 where that is safe (autocast).
     RETURNS (JointModel): In training it gives one loss per task, [n_tasks], and takes their gradients; in
         prediction it gives Proposals. Its attribute `tasks` names the losses.
     """
@@ -171,7 +196,7 @@ def build_joint_model(
         shims=[TorchShim(head)],
         refs={"tok2vec": tok2vec},
         dims={"nI": None},
-        attrs={"settings": settings, "dropout_rate": 0.0, "tasks": []},
+        attrs={"settings": settings, "dropout_rate": 0.0, "tasks": [], "bfloat16": bfloat16},
     )
     return model
 
@@ -195,15 +220,23 @@ def _init(model: JointModel, X: Optional[JointBatch] = None, Y: Any = None) -> J
         width = tok2vec.get_dim("nO")
         model.set_dim("nI", width, force=True)
         n_entity_labels, n_relation_labels = Y
-        cast(TorchShim, model.shims[0]).build(
-            {
-                **model.attrs["settings"],
-                "width": width,
-                "n_entity_labels": n_entity_labels,
-                "n_relation_labels": n_relation_labels,
-            }
-        )
+        shim = cast(TorchShim, model.shims[0])
+        settings = {
+            **model.attrs["settings"],
+            "width": width,
+            "n_entity_labels": n_entity_labels,
+            "n_relation_labels": n_relation_labels,
+        }
+        if cast(Type[JointHead], shim.module_type).reads_context:
+            settings["context_width"] = context_width(tok2vec)
+        shim.build(settings)
     return model
+
+
+def context_width(tok2vec: Model) -> int:
+    """RETURNS (int): The width of the sequence's vector, which `spacy-jere.TransformerListener.v1` puts in front of a
+    token's own; 0 if it doesn't come along."""
+    return tok2vec.get_ref("context").get_dim("nO") if tok2vec.has_ref("context") else 0
 
 
 def _forward(
@@ -225,7 +258,8 @@ def _forward(
         ),
         kwargs={},
     )
-    losses, backprop_torch = shim(inputs, is_train)
+    with _precision(model, device):
+        losses, backprop_torch = shim(inputs, is_train)
     model.attrs["tasks"] = list(losses)
     sizes = [len(x) for x in vectors]
 
@@ -244,6 +278,10 @@ def _forward(
 
     values = numpy.asarray([float(x.detach()) for x in losses.values()], dtype="f")
     return values, backprop
+
+
+def _precision(model: JointModel, device: torch.device) -> ContextManager[Any]:
+    return torch.autocast(device.type, torch.bfloat16) if model.attrs["bfloat16"] else nullcontext()
 
 
 def _no_backprop(d_output: Any) -> List[Doc]:
@@ -268,7 +306,8 @@ def _predict(model: JointModel, batch: JointBatch, flat: Floats2d) -> Proposals:
         if batch.given is not None:
             given = _given(batch.given, chosen, first - starts[chosen], device)
         inputs = (vectors[_tensor(rows, device)], _tensor(sizes, device), None, given)
-        candidates = cast(Candidates, shim.predict(ArgsKwargs(args=inputs, kwargs={})))
+        with _precision(model, device):
+            candidates = cast(Candidates, shim.predict(ArgsKwargs(args=inputs, kwargs={})))
         window, start, end, label = (x.cpu().numpy() for x in candidates.entities)
         document, offset = windows[chosen[window], 0], windows[chosen[window], 1] - first[window]
         pairs = torch.stack([candidates.heads, candidates.tails], 1).cpu().numpy()

@@ -58,6 +58,13 @@ class TorchShim(PyTorchShim):
             raise ValueError(Errors.E203.format(name=self.module_type.__name__))
         return super().__call__(inputs, is_train)
 
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """Thinc's own goes through all modules twice, to evaluation mode and back; training sets its mode by itself."""
+        if self._model.training:
+            self._model.eval()
+        with torch.no_grad():
+            return self._model(*inputs.args, **inputs.kwargs)
+
     def copy(self) -> "TorchShim":
         return TorchShim(self.module_type).from_bytes(self.to_bytes())
 

@@ -7,7 +7,7 @@ relations. Entities are BIO tags scored by a linear-chain CRF. Relations are sco
 from the last token of each and from the entities' labels.
 """
 
-from typing import Any, Callable, Dict, List, Literal, Optional, Tuple
+from typing import Dict, List, Literal, Optional, Tuple
 
 import torch
 from spacy.tokens import Doc
@@ -16,18 +16,22 @@ from thinc.types import Floats2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import Errors
 from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
-from .layers.birnn import BiRNNStack, Cell, Packing, make_packing
+from .layers.birnn import CELLS, BiRNNStack, Cell, Packing, make_packing
 from .layers.crf import BioCRF, n_bio_tags
-from .layers.pair_scores import DistMult, ordered_pairs, related_pairs
+from .layers.pair_scores import (
+    DistMult,
+    both_directions,
+    ordered_pairs,
+    related_pairs,
+    score_in_chunks,
+)
+from .layers.settings import require_at_least, require_choice, require_rate
 from .layers.span_pooling import range_maximum
 from .shim import Dropout
 
 Activation = Literal["tanh", "relu", "gelu"]
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
-# Pairs scored at once: bounds the memory that a long window with hundreds of entities takes.
-_PAIRS_AT_ONCE = 1 << 15
 _DISTANCES = 7
 _DISTANCE_WIDTH = 16
 
@@ -68,13 +72,6 @@ def build_task_specific_birnn_v1(
     re_loss_weight (float): λ in L = L_NER + λ L_RE.
     RAISES (ValueError): A setting out of its range.
     """
-    known = {
-        "cell": (cell, ("gru", "lstm")),
-        "ner_activation": (ner_activation, tuple(_ACTIVATIONS)),
-    }
-    for name, (choice, choices) in known.items():
-        if choice not in choices:
-            raise ValueError(Errors.E404.format(setting=name, value=choice, known=list(choices)))
     settings = {
         "cell": cell,
         "hidden": hidden,
@@ -91,20 +88,21 @@ def build_task_specific_birnn_v1(
         "pair_dropout": pair_dropout,
         "re_loss_weight": re_loss_weight,
     }
-    for name in ("hidden", "shared_layers", "ner_hidden", "re_hidden", "label_width"):
-        _require(settings, name, "1 or more", lambda value: value >= 1)
-    for name in ("ner_layers", "re_layers", "re_loss_weight"):
-        _require(settings, name, "0 or more", lambda value: value >= 0)
-    for name in ("token_dropout", "birnn_dropout", "pair_dropout"):
-        _require(settings, name, "null or from 0 to below 1", lambda x: x is None or 0 <= x < 1)
+    require_choice(settings, "cell", CELLS)
+    require_choice(settings, "ner_activation", _ACTIVATIONS)
+    require_at_least(
+        settings,
+        1,
+        "hidden",
+        "shared_layers",
+        "ner_hidden",
+        "re_hidden",
+        "label_width",
+        "pair_context",
+    )
+    require_at_least(settings, 0, "ner_layers", "re_layers", "re_loss_weight")
+    require_rate(settings, "token_dropout", "birnn_dropout", "pair_dropout")
     return build_joint_model(tok2vec, TaskSpecificBiRNN, settings)
-
-
-def _require(
-    settings: Dict[str, Any], name: str, wanted: str, holds: Callable[[Any], bool]
-) -> None:
-    if not holds(settings[name]):
-        raise ValueError(Errors.E405.format(setting=name, wanted=wanted, value=settings[name]))
 
 
 class TaskSpecificBiRNN(JointHead):
@@ -215,8 +213,11 @@ class TaskSpecificBiRNN(JointHead):
         g = torch.cat([h_r[entities.end - 1], self.label_embedding(entities.label)], 1)
         g = self.pair_dropout(g)
         f = self.r1(g)
-        chunks = zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
-        return torch.cat([self._pair_logits(h_r, entities, g, f, i, j) for i, j in chunks])
+
+        def score(i: Tensor, j: Tensor) -> Tensor:
+            return self._pair_logits(h_r, entities, g, f, i, j)
+
+        return score_in_chunks(score, heads, tails, self.n_relation_labels)
 
     def _pair_logits(
         self, h_r: Tensor, entities: Entities, g: Tensor, f: Tensor, i: Tensor, j: Tensor
@@ -236,7 +237,8 @@ class TaskSpecificBiRNN(JointHead):
         if not len(heads):
             return h_r.new_zeros(())
         logits = self._relation_logits(h_r, targets.entities, heads, tails)
-        truth = related_pairs(heads, tails, targets.relations, self.n_relation_labels)
+        relations = both_directions(targets.relations, targets.symmetric)
+        truth = related_pairs(heads, tails, relations, self.n_relation_labels)
         return F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype))
 
 

@@ -144,5 +144,115 @@ def test_help_lists_the_commands():
         [sys.executable, "-m", "spacy", "jere", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    for command in ("convert", "evaluate", "extract"):
+    for command in ("convert", "debug-data", "evaluate", "export", "extract"):
         assert re.search(rf"^\W*{command}\s+\w+", run.stdout, re.MULTILINE)
+
+
+BRAT = ("Ada lives in NewOslo. Bo runs.", "T1\tPER 0 3\tAda\nT2\tLOC 16 20\tOslo\nR1\tLIVES_IN Arg1:T1 Arg2:T2\nE1\tRUN:T1\n")  # fmt: skip
+
+
+@pytest.fixture
+def brat(tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_text(BRAT[0], encoding="utf8")
+    (folder / "a.ann").write_text(BRAT[1], encoding="utf8")
+    return folder
+
+
+def flat(output):
+    return " ".join(output.split())
+
+
+def test_brat_folder_becomes_one_corpus(brat, convert):
+    result, files = convert(brat)
+    assert result.exit_code == 0, result.output
+    assert list(files) == ["notes.spacy"]
+    assert read(files["notes.spacy"]) == [
+        (BRAT[0], [("Ada", "PER"), ("Oslo", "LOC")], ["(Ada [PER])-LIVES_IN->(Oslo [LOC])"])
+    ]
+    assert "1 events left out" in flat(result.output)
+    assert "1 entities don't begin and end where a token does" in flat(result.output)
+    assert "a.ann: LOC 'Oslo' at 16:20: token split" in flat(result.output).replace("\n", "")
+
+
+def test_folder_of_brat_folders_and_files(brat, source, convert):
+    brat.rename(source / "notes")
+    result, files = convert(source)
+    assert result.exit_code == 0, result.output
+    assert sorted(files) == ["dev.spacy", "notes.spacy", "train.spacy"]
+
+
+@pytest.mark.parametrize(
+    "alignment, found, said",
+    [
+        ("split", ["Ada", "Oslo"], "token split"),
+        ("expand", ["Ada", "NewOslo"], "now 'NewOslo'"),
+        ("contract", ["Ada"], "left out"),
+    ],
+)
+def test_alignment(brat, convert, alignment, found, said):
+    result, files = convert(brat, "--alignment", alignment)
+    assert result.exit_code == 0, result.output
+    ((_, entities, relations),) = read(files["notes.spacy"])
+    assert [text for text, _ in entities] == found
+    assert len(relations) == len(found) - 1
+    assert said in flat(result.output)
+    lost = "LIVES_IN from 'Ada' at 0:3 to 'Oslo' at 16:20"
+    assert (lost in flat(result.output)) is (alignment == "contract")
+    assert table(result.output)["entities"] == [len(found)]
+
+
+@pytest.mark.parametrize(
+    "options, code",
+    [
+        (["--alignment", "strict"], "E311"),
+        (["--alignment", "exact"], "E314"),
+        (["--sentences", "no_such_pipeline"], "E312"),
+        (["--ends", "inclusive"], "E313"),
+        (["--discontinuous", "join"], "E314"),
+        (["--to", "word"], "E302"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(brat, convert, options, code):
+    result, files = convert(brat, *options)
+    assert (result.exit_code, files) == (1, None)
+    assert code in result.output
+
+
+@pytest.mark.parametrize("options, n_sentences", [([], None), (["--sentences", "sentencizer"], 2)])
+def test_sentences(brat, convert, options, n_sentences):
+    _, files = convert(brat, *options)
+    (doc,) = DocBin().from_disk(files["notes.spacy"]).get_docs(spacy.blank("en").vocab)
+    assert doc.has_annotation("SENT_START") is (n_sentences is not None)
+    if n_sentences:
+        assert len(list(doc.sents)) == n_sentences
+
+
+def test_options_reach_the_reader(brat, convert):
+    (brat / "a.ann").write_text("T1\tX 0 3;7 9\tAda es\n", encoding="utf8")
+    _, files = convert(brat, "--discontinuous", "first")
+    assert read(files["notes.spacy"])[0][1] == [("Ada", "X")]
+
+
+@pytest.mark.parametrize("to", ["spert", "brat"])
+def test_other_formats_are_written(source, convert, tmp_path, to):
+    result, files = convert(source, "--to", to)
+    assert result.exit_code == 0, result.output
+    assert sorted(files) == (["dev", "train"] if to == "brat" else ["dev.json", "train.json"])
+    result, again = convert(tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert {"dev.spacy", "train.spacy"} <= set(again)
+    assert read(again["train.spacy"])[0][1:] == (
+        [("Ada", "PER"), ("New Oslo", "LOC")],
+        ["(Ada [PER])-LIVES_IN->(New Oslo [LOC])"],
+    )
+
+
+def test_long_lists_are_cut(brat, convert):
+    lines = (f"T{i}\tL{i} 16 20\tOslo\n" for i in range(1, 31))
+    (brat / "a.ann").write_text("".join(lines), encoding="utf8")
+    result, _ = convert(brat)
+    assert "L20 'Oslo'" in flat(result.output) and "L21 'Oslo'" not in flat(result.output)
+    assert "and 10 more; --verbose lists all" in flat(result.output)
+    assert "L30 'Oslo'" in flat(convert(brat, "--verbose")[0].output)

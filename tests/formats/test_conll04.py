@@ -1,12 +1,10 @@
 import re
-from pathlib import Path
 
 import pytest
 from spacy.vocab import Vocab
 
 from spacy_jere.formats import (
     Record,
-    RecordEntity,
     RecordRelation,
     SourceError,
     read_records,
@@ -28,28 +26,21 @@ FILE = """#doc 12
 0\tRain\u2028\tO\t['N']\t[0]
 """
 RECORDS = [
-    Record(
+    Record.from_words(
         ["Ada", "Byron", "of", "Acme", ",", "New", "Oslo"],
-        [RecordEntity(0, 2, "Peop"), RecordEntity(3, 4, "Org"), RecordEntity(5, 7, "Loc")],
+        [(0, 2, "Peop"), (3, 4, "Org"), (5, 7, "Loc")],
         [RecordRelation(0, 1, "Work_For"), RecordRelation(0, 2, "Live_In")],
         meta={"orig_id": "12"},
     ),
-    Record(["Rain\u2028"], [], [], meta={"orig_id": "13"}),
+    Record.from_words(["Rain\u2028"], [], [], meta={"orig_id": "13"}),
 ]
 ADA = "0\tAda\tB-Peop\t['N']\t[0]"
-# Sentences, entities and relations of the public files
-COUNTS = {"train": (910, 3393, 1273), "dev": (243, 877, 353), "test": (288, 1079, 422)}
-CORPUS = Path(__file__).parents[2] / "assets" / "conll04"
-
-
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "data.txt"
-        path.write_bytes(text.encode("utf8"))
-        return path
-
-    return _save
+# Sentences, tokens, entities and relations of the public files
+COUNTS = {
+    "train": (910, 26804, 3393, 1273),
+    "dev": (243, 6975, 877, 353),
+    "test": (288, 8408, 1079, 422),
+}
 
 
 def sentence(*tags):
@@ -90,7 +81,9 @@ def test_read(save, change):
 )
 def test_tags_become_entities_as_in_conlleval(save, tags, entities):
     (record,) = read(save(sentence(*tags.split())))
-    assert record.entities == entities
+    assert record == Record.from_words(
+        ["w"] * len(tags.split()), entities, [], meta={"orig_id": "1"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,7 +104,7 @@ def test_tags_become_entities_as_in_conlleval(save, tags, entities):
         ("#doc 1\n0\tAda\tO\t[{[]: 1}]\t[0]\n", 2, "expected a list"),
         ("#doc 1\n0\tAda\tO\t['N', 'Kill']\t[0]\n", 2, "2 relation labels, but 1 tails"),
         ("#doc 1\n0\tAda\tO\t[1]\t[0]\n", 2, "labels must be strings"),
-        ("#doc 1\n0\tAda\tO\t['N']\t['0']\n", 2, "tails token numbers"),
+        ("#doc 1\n0\tAda\tO\t['N']\t['0']\n", 2, "tails of relations must be token numbers"),
         (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[2]\n2\t.\tO\t['N']\t[2]\n", 3, "'Kill': no entity ends on token 2"),
         (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[9]\n", 3, "'Kill': no entity ends on token 9"),
         (f"#doc 1\n{ADA}\n1\tmet\tO\t['Kill']\t[0]\n", 3, "'Kill': no entity ends on token 1"),
@@ -143,11 +136,9 @@ def test_written_as_spert_json_the_records_stay(save, tmp_path):
 
 @pytest.mark.corpora
 @pytest.mark.parametrize("split", COUNTS)
-def test_public_corpus_has_its_published_counts(split):
-    path = CORPUS / f"{split}.txt"
-    if not path.is_file():
-        pytest.skip("CoNLL04 is missing: fetch it with `spacy project assets --extra`")
-    records = read_records(path)
+def test_public_corpus_has_its_published_counts(corpus_file, split):
+    records = read_records(corpus_file(f"conll04/{split}.txt", f"conll04/multihead/{split}.txt"))
+    words = sum(len(x.words) for x in records)
     entities = sum(len(x.entities) for x in records)
     relations = sum(len(x.relations) for x in records)
-    assert (len(records), entities, relations) == COUNTS[split]
+    assert (len(records), words, entities, relations) == COUNTS[split]

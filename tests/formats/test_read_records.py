@@ -8,16 +8,6 @@ SPERT = '[{"tokens": ["Ada"], "entities": [], "relations": []}]'
 CONLL04 = "#doc 1\n0\tAda\tO\t['N']\t[0]\n"
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(content):
-        path = tmp_path / "data.txt"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf8"))
-        return path
-
-    return _save
-
-
 @pytest.mark.parametrize("format", [None, "right"])
 @pytest.mark.parametrize("name, text", [("spert", SPERT), ("conll04", CONLL04)])
 @pytest.mark.parametrize("as_path", [lambda x: x, str])
@@ -27,24 +17,22 @@ def test_format_is_guessed_or_named(save, format, name, text, as_path):
     assert record.relations == []
 
 
-def test_every_format_has_the_same_functions():
-    assert list(FORMATS) == ["spert", "conll04"]
-    for name, module in FORMATS.items():
-        assert name == module.NAME
-        assert callable(module.read) and callable(module.sniff)
-
-
 @pytest.mark.parametrize(
     "content, format, code",
     [
         ("", None, "E300"),
         ("Ada lives in Rome.", None, "E300"),
         ("[]", None, "E300"),
-        ("Ada", "json", "E302.*'json'.*spert, conll04"),
+        ("Ada", "json", "E302.*'json'.*spert, .*conll04"),
         ("Ada", "", "E302"),
         ("", "conll04", "E304"),
         ("\n\n", "conll04", "E304"),
-        ("[]", "spert", "E304"),
+        ("[]", "spert", "E304.*Left out: nothing"),
+        (
+            '{"text": "Ada", "answer": "reject"}',
+            None,
+            "E304.*Left out: 1 texts with the answer 'reject'",
+        ),
         ("", "spert", "E301.*line 1"),
         (CONLL04, "spert", "E301.*line 1"),
         (SPERT, "conll04", "E301.*line 1"),
@@ -66,3 +54,13 @@ def test_missing_file(tmp_path, format):
         with pytest.raises(SourceError, match="E303") as error:
             read_records(path, format)
         assert str(path) in str(error.value)
+
+
+def test_options_go_to_the_reader(save):
+    path = save('{"tokens": ["Ada"], "ner": [[0, 0, "PER"]]}')
+    (record,) = read_records(path, ends="inclusive")
+    assert record.entities == [(0, 3, "PER")]
+    with pytest.raises(SourceError, match=r"E313.*'hf' knows no 'discontinuous'.*read with: ends"):
+        read_records(path, discontinuous="cover")
+    with pytest.raises(SourceError, match=r"E313.*'spert' knows no 'ends'.*no options"):
+        read_records(save(SPERT), ends="inclusive")

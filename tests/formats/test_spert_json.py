@@ -1,13 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
 import spacy
 import srsly
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
 from spacy_jere.formats import (
     Record,
-    RecordEntity,
     RecordRelation,
     SourceError,
     read_records,
@@ -25,32 +27,32 @@ FILE = """[
 ]
 """
 RECORDS = [
-    Record(
+    Record.from_words(
         ["Ada", "lives", "in", "New", "Oslo", "."],
-        [RecordEntity(0, 1, "PER"), RecordEntity(3, 5, "LOC")],
+        [(0, 1, "PER"), (3, 5, "LOC")],
         [RecordRelation(0, 1, "LIVES_IN")],
-        "Ada lives in New Oslo.",
-        {"orig_id": "a-1"},
+        text="Ada lives in New Oslo.",
+        meta={"orig_id": "a-1"},
     ),
-    Record(["Bo", "\u2028", "sleeps"], [RecordEntity(0, 1, "PER")], []),
-    Record(["עדה", "🏠"], [], None),
+    Record.from_words(["Bo", "\u2028", "sleeps"], [(0, 1, "PER")], []),
+    Record.from_words(["עדה", "🏠"]),
 ]
+# Sentences, tokens, entities and relations of the public files
+COUNTS = {
+    "conll04/spert/conll04_train.json": (922, 26525, 3377, 1283),
+    "conll04/spert/conll04_dev.json": (231, 6993, 893, 343),
+    "conll04/spert/conll04_test.json": (288, 8336, 1079, 422),
+    "ade/spert/ade_full.json": (4272, 90714, 10839, 6821),
+    "scierc/spert/scierc_train.json": (1861, 45412, 5598, 3219),
+    "scierc/spert/scierc_dev.json": (275, 6521, 811, 455),
+    "scierc/spert/scierc_test.json": (551, 13401, 1685, 974),
+}
 GOOD = '{"tokens": ["Ada", "met", "Bo"], "entities": [{"type": "PER", "start": 0, "end": 1}]}'
 
 
 @pytest.fixture(scope="module")
 def vocab():
     return spacy.blank("en").vocab
-
-
-@pytest.fixture
-def save(tmp_path):
-    def _save(content, name="data.json"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf8"))
-        return path
-
-    return _save
 
 
 def as_json(doc):
@@ -74,7 +76,7 @@ def item(**changes):
     ids=["as-is", "windows", "old-mac", "bom", "one-line", "bytes"],
 )
 def test_read(save, change):
-    path = save(change(FILE))
+    path = save(change(FILE), "data.json")
     assert sniff(path)
     assert read(path) == read(str(path)) == RECORDS
 
@@ -97,7 +99,7 @@ def test_read(save, change):
     ],
 )
 def test_broken_json_is_named_with_its_line(save, text, line, reason):
-    path = save(text)
+    path = save(text, "data.json")
     with pytest.raises(SourceError, match=rf"E301.*data\.json, line {line}: .*{reason}"):
         read(path)
 
@@ -118,8 +120,8 @@ PER = {"type": "PER", "start": 0, "end": 1}
         ({"relations": None}, "'relations' must be a list"),
         ({"entities": [["PER", 0, 1]]}, "an entity needs"),
         ({"entities": [{"type": "PER", "start": 0}]}, "an entity needs"),
-        ({"entities": [{**PER, "type": ""}]}, "an entity needs"),
-        ({"entities": [{**PER, "end": "1"}]}, "an entity needs"),
+        ({"entities": [{**PER, "type": ""}]}, "an entity needs a label"),
+        ({"entities": [{**PER, "end": "1"}]}, "must be whole numbers"),
         ({"entities": [PER, {**PER, "end": 4}]}, "'PER' has tokens 0:4, but the sentence has 3"),
         ({"entities": [{**PER, "start": 1}]}, "'PER' has tokens 1:1"),
         ({"entities": [{**PER, "start": -1}]}, "'PER' has tokens -1:1"),
@@ -135,7 +137,7 @@ PER = {"type": "PER", "start": 0, "end": 1}
     ],
 )  # fmt: skip
 def test_faults_are_named_with_their_line(save, changes, reason):
-    path = save(f"[\n{GOOD},\n{item(**changes)}\n]")
+    path = save(f"[\n{GOOD},\n{item(**changes)}\n]", "data.json")
     with pytest.raises(SourceError, match=rf"E301.*data\.json, line 3: .*{reason}"):
         read(path)
 
@@ -144,17 +146,14 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     "text, sniffed", [(FILE, True), ('{"tokens": []}', False), ('["Ada"]', False), ("", False)]
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(save(text, "data.json")) is sniffed
 
 
 def test_write_then_read_gives_the_same_records(vocab, tmp_path):
     path = tmp_path / "out.json"
     write(to_docs(RECORDS, vocab), path)
     for read_again, record in zip(read_records(path), RECORDS, strict=True):
-        record = Record(
-            record.words, record.entities, record.relations, record.text
-        )  # without meta
-        assert read_again == record
+        assert read_again == replace(record, meta={})
     assert "עדה" in path.read_text(encoding="utf8")
 
 
@@ -183,8 +182,9 @@ def test_text_keeps_its_white_space(vocab, tmp_path, text):
 
 @pytest.mark.parametrize("text", ["Ada  met\n\nBo", " Ada met Bo\n", "AdametBo", "\tAda met Bo"])
 def test_offsets_mean_the_tokens_whatever_white_space_the_text_has(vocab, text):
-    entities = [RecordEntity(0, 1, "PER"), RecordEntity(1, 3, "X"), RecordEntity(2, 3, "PER")]
-    record = Record(["Ada", "met", "Bo"], entities, [RecordRelation(0, 2, "MET")], text)
+    entities = [(0, 1, "PER"), (1, 3, "X"), (2, 3, "PER")]
+    relations = [RecordRelation(0, 2, "MET")]
+    record = Record.from_words(["Ada", "met", "Bo"], entities, relations, text=text)
     (doc,) = to_docs([record], vocab)
     assert doc.text == text
     solid = [[x.text for x in span if not x.is_space] for span in doc.spans["joint_ner_re"]]
@@ -193,14 +193,15 @@ def test_offsets_mean_the_tokens_whatever_white_space_the_text_has(vocab, text):
 
 
 def test_overlapping_entities_are_kept(vocab, tmp_path):
-    entities = [RecordEntity(0, 3, "ORG"), RecordEntity(2, 3, "LOC"), RecordEntity(4, 5, "PER")]
+    entities = [(0, 3, "ORG"), (2, 3, "LOC"), (4, 5, "PER")]
     relations = [RecordRelation(0, 1, "IN"), RecordRelation(2, 0, "OF")]
-    (doc,) = to_docs([Record(["Bank", "of", "Rome", "employs", "Bo"], entities, relations)], vocab)
+    record = Record.from_words(["Bank", "of", "Rome", "employs", "Bo"], entities, relations)
+    (doc,) = to_docs([record], vocab)
     assert [(x.text, x.label_) for x in doc.ents] == [("Bank of Rome", "ORG"), ("Bo", "PER")]
     assert [(x.start, x.end, x.label_) for x in doc.spans["joint_ner_re"]] == entities
     write([doc], tmp_path / "out.json")
     (again,) = read(tmp_path / "out.json")
-    assert (again.entities, again.relations) == (entities, relations)
+    assert again == record
 
 
 def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, tmp_path):
@@ -209,12 +210,51 @@ def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, t
     doc._.relations = [(Span(doc, 2, 3, "PER"), doc.ents[0], "MET")]
     write([doc], tmp_path / "out.json")
     (record,) = read(tmp_path / "out.json")
-    assert record.entities == [(0, 1, "PER"), (2, 3, "PER")]
+    assert [record.text[x.start : x.end] for x in record.entities] == ["Ada", "Bo"]
     assert record.relations == [(1, 0, "MET")]
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    data=st.data(), text=st.text(max_size=30) | st.text(alphabet="aB .-\n\t🏠ע\u2028", max_size=30)
+)
+def test_any_text_comes_back(tmp_path, data, text):
+    nlp = spacy.blank("xx")
+    doc = nlp(text)
+    spots = [(i, j) for i in range(len(doc)) for j in range(i + 1, len(doc) + 1)]
+    spots = [(i, j) for i, j in spots if not (doc[i].is_space or doc[j - 1].is_space)]
+    chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
+    doc.spans["joint_ner_re"] = [Span(doc, *spot, f"L{i}") for i, spot in enumerate(chosen)]
+    doc._.relations = [
+        (x, y, "R") for x in doc.spans["joint_ner_re"] for y in doc.spans["joint_ner_re"]
+    ]
+    write([doc], tmp_path / "out.json")
+    again = to_docs(read(tmp_path / "out.json"), nlp)
+    assert [x.text for x in again] == [x.text for x in [doc] if len(x)]
+    for other in again:
+        spans = other.spans.get("joint_ner_re", other.ents)
+        assert {(x.start_char, x.end_char, x.label_) for x in spans} == {
+            (x.start_char, x.end_char, x.label_) for x in doc.spans["joint_ner_re"]
+        }
+        assert [x.to_dict() for x in other._.relations] == [x.to_dict() for x in doc._.relations]
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("path", COUNTS)
+def test_public_corpus_has_its_published_counts(corpus_file, path):
+    records = read_records(corpus_file(path))
+    assert COUNTS[path] == (
+        len(records),
+        sum(len(x.words) for x in records),
+        sum(len(x.entities) for x in records),
+        sum(len(x.relations) for x in records),
+    )
 
 
 @pytest.mark.parametrize("relations", [None, []])
 def test_docs_keep_not_annotated_apart_from_empty(vocab, relations):
-    (doc,) = to_docs([Record(["Ada"], [], relations)], vocab)
+    (doc,) = to_docs([Record.from_words(["Ada"], [], relations)], vocab)
     assert doc._.relations == (None if relations is None else ())
     assert doc.has_annotation("ENT_IOB") and doc.has_unknown_spaces

@@ -10,9 +10,9 @@ from spacy_jere.models.alignment import (
     align_example,
     batch_windows,
     doc_windows,
-    gold_entities,
     make_targets,
 )
+from spacy_jere.relations import entity_mentions
 
 KEY = "joint_ner_re"
 WORDS = "Ada Byron left Acme in Rome ."
@@ -148,10 +148,10 @@ def test_two_labels_on_one_span(align):
 
 def test_gold_entities_once_each():
     gold = overlapping(Vocab())
-    assert [x.label for x in gold_entities(gold, KEY)] == ["LOC", "ORG", "LOC"]
-    assert [x.label for x in gold_entities(gold, "other key")] == ["LOC", "ORG", "LOC"]
+    assert [x.label for x in entity_mentions(gold, KEY)] == ["LOC", "ORG", "LOC"]
+    assert [x.label for x in entity_mentions(gold, "other key")] == ["LOC", "ORG", "LOC"]
     gold._.relations = None
-    assert [x.label for x in gold_entities(gold, "other key")] == ["ORG"]
+    assert [x.label for x in entity_mentions(gold, "other key")] == ["ORG"]
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,10 @@ def test_empty_doc(align):
     assert (aligned.entities, len(aligned.known), aligned.relations) == ([], 0, None)
 
 
-def test_targets_of_a_batch(align):
+@pytest.mark.parametrize("pair", [(0, 1), (1, 0)])
+def test_targets_of_a_batch(align, pair):
     first = align(overlapping(Vocab()))
-    second = align(("Bo met Ada", [(0, 1, "PER"), (2, 3, "PER")], [(0, 1, "MET")]))
+    second = align(("Bo met Ada", [(0, 1, "PER"), (2, 3, "PER")], [(*pair, "MET")]))
     third = align(("Ada", [(0, 1, "PER")]))
     windows = numpy.asarray([(0, 0, 4), (0, 4, 5), (1, 0, 3), (2, 0, 1)])
     labels = {"LOC": 0, "ORG": 1, "PER": 2}
@@ -195,7 +196,9 @@ def test_targets_of_a_batch(align):
         [0, 0, 2, 0], [0, 0, 3, 1], [1, 4, 5, 0], [2, 5, 6, 2], [2, 7, 8, 2], [3, 8, 9, 2],
     ]  # fmt: skip
     assert targets.flat.tolist() == [False, True, True, True, True, True]
-    assert targets.relations.tolist() == [[1, 0, 0], [0, 2, 2], [3, 4, 1], [4, 3, 1]]
+    # A symmetric relation has the entity that comes first as its head, however it is annotated.
+    assert targets.relations.tolist() == [[1, 0, 0], [0, 2, 2], [3, 4, 1]]
+    assert targets.symmetric.tolist() == [False, False, True]
     assert targets.relations_known.tolist() == [True, True, True, False]
     assert targets.known.all() and len(targets.known) == 9
 
@@ -204,3 +207,4 @@ def test_targets_without_entities(align):
     targets = make_targets([align(("a b", [], []))], numpy.asarray([(0, 0, 2)]), {}, {}, set())
     assert targets.entities.shape == (0, 4) and targets.relations.shape == (0, 3)
     assert targets.relations_known.tolist() == [True]
+    assert targets.symmetric.tolist() == []

@@ -33,13 +33,14 @@ def proposals(entities=ENTITIES, scores=SCORES, pairs=PAIRS):
     )
 
 
-def run(threshold=0.5, schema=None, n_docs=2, **changes):
+def run(threshold=0.5, schema=None, n_docs=2, overlap=True, **changes):
     return decode(
         proposals(**changes),
         n_docs,
         entity_labels=ENTITY_LABELS,
         relation_labels=RELATION_LABELS,
-        rel_threshold=threshold,
+        thresholds=[threshold] * len(RELATION_LABELS),
+        overlap=overlap,
         schema=parse_schema(schema),
     )
 
@@ -93,7 +94,7 @@ def test_docs_without_entities_between_others():
 
 def test_no_relation_labels():
     empty = Proposals(*proposals()[:3], numpy.zeros((len(PAIRS), 0)))
-    options = {"rel_threshold": 0.5, "schema": {}}
+    options = {"thresholds": [], "overlap": True, "schema": {}}
     result = decode(empty, 2, entity_labels=ENTITY_LABELS, relation_labels=[], **options)
     assert [x.relations for x in result] == [[], []]
 
@@ -119,3 +120,50 @@ def test_values_are_plain():
 )
 def test_without_overlaps(entities, chosen):
     assert without_overlaps(entities) == [entities[i] for i in chosen]
+
+
+def test_each_label_has_its_threshold():
+    scores = {(0, 1): (0.4, 0.4)}
+    options = {"entity_labels": ENTITY_LABELS, "relation_labels": RELATION_LABELS, "schema": {}}
+    found = decode(proposals(pairs=scores), 2, thresholds=[0.5, 0.3], overlap=True, **options)
+    assert [x[2] for doc in found for x in doc.relations] == [M]
+
+
+OVERLAPPING = [(0, 0, 2, 0), (0, 1, 3, 1), (0, 4, 5, 0), (0, 4, 5, 1), (1, 0, 3, 0), (1, 1, 2, 1)]
+OVERLAPPING_SCORES = [0.6, 0.7, 0.9, 0.5, 0.8, 0.75]
+OVERLAPPING_PAIRS = {
+    (i, j): (0.5 + 0.1 * i + 0.01 * j, 0.0)
+    for i in range(6)
+    for j in range(6)
+    if i != j and (i < 4) is (j < 4)
+}
+
+
+def overlapping(overlap):
+    return run(
+        entities=OVERLAPPING,
+        scores=OVERLAPPING_SCORES,
+        pairs=OVERLAPPING_PAIRS,
+        threshold=0.0,
+        schema={M: {"head": []}},
+        overlap=overlap,
+    )
+
+
+def test_overlapping_entities_are_kept():
+    first, second = overlapping(True)
+    assert [x[:2] for x in first.entities] == [(0, 2), (1, 3), (4, 5), (4, 5)]
+    assert (len(first.relations), len(second.entities), len(second.relations)) == (12, 2, 2)
+
+
+def test_without_overlap_the_most_probable_and_their_relations_are_left():
+    first, second = overlapping(False)
+    assert first.entities == [(1, 3, "PER", 0.7), (4, 5, "LOC", 0.9)]
+    expected = [(0, 1, L, OVERLAPPING_PAIRS[1, 2][0]), (1, 0, L, OVERLAPPING_PAIRS[2, 1][0])]
+    assert first.relations == expected
+    assert second.entities == [(0, 3, "LOC", 0.8)] and second.relations == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"entities": [], "scores": [], "pairs": {}}])
+def test_where_nothing_overlaps_the_setting_does_nothing(changes):
+    assert run(overlap=False, **changes) == run(overlap=True, **changes)

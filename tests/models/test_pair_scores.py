@@ -5,7 +5,14 @@ from itertools import permutations
 import pytest
 import torch
 
-from spacy_jere.models.layers.pair_scores import DistMult, ordered_pairs, related_pairs
+from spacy_jere.models.layers import pair_scores
+from spacy_jere.models.layers.pair_scores import (
+    DistMult,
+    both_directions,
+    ordered_pairs,
+    related_pairs,
+    score_in_chunks,
+)
 
 WINDOWS = [[], [3], [0, 0], [0, 1, 2], [0, 0, 2, 2, 2, 5, 7, 7], [1] * 6]
 
@@ -44,6 +51,33 @@ def test_no_relations():
     heads, tails = ordered_pairs(torch.tensor([0, 0]))
     none = torch.zeros(0, 3, dtype=torch.long)
     assert related_pairs(heads, tails, none, 2).tolist() == [[False, False]] * 2
+
+
+@pytest.mark.parametrize("symmetric", [(), (0,), (0, 2), (0, 1, 2)])
+def test_both_directions(symmetric):
+    relations = [(0, 1, 5), (4, 2, 6), (2, 3, 7)]
+    expected = relations + [(relations[i][1], relations[i][0], relations[i][2]) for i in symmetric]
+    mask = torch.tensor([i in symmetric for i in range(3)])
+    found = both_directions(torch.tensor(relations), mask)
+    assert [tuple(x) for x in found.tolist()] == expected
+    none = torch.zeros(0, 3, dtype=torch.long)
+    assert both_directions(none, none[:, 0].bool()).shape == (0, 3)
+
+
+@pytest.mark.parametrize("at_once, n_calls", [(1, 6), (4, 2), (6, 1), (100, 1)])
+def test_score_in_chunks(monkeypatch, at_once, n_calls):
+    monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", at_once)
+    heads, tails, seen = torch.arange(6), torch.arange(6) * 10, []
+
+    def score(i, j):
+        seen.append(len(i))
+        return torch.stack([i, j], 1).float()
+
+    assert score_in_chunks(score, heads, tails, 2).tolist() == [[i, 10 * i] for i in range(6)]
+    assert len(seen) == n_calls and max(seen) <= at_once
+    assert score_in_chunks(score, heads, tails, 0).shape == (6, 0)
+    assert score_in_chunks(score, heads[:0], tails[:0], 2).shape == (0, 2)
+    assert len(seen) == n_calls
 
 
 def test_distmult_equals_its_formula():

@@ -127,7 +127,7 @@ def test_training_goes_on_after_averages():
     model = make_model()
     optimizer = train(model, use_averages=True)
     with model.use_params(optimizer.averages):
-        pass
+        model.predict(X)
     before = model.predict(X)
     Y, backprop = model.begin_update(X)
     backprop(Y - 5)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from thinc.api import Model
 
-from spacy_jere.models import joint, task_specific
+from spacy_jere.models import joint
 from spacy_jere.models.joint import Entities, Targets
+from spacy_jere.models.layers import pair_scores
 from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
     allowed_tags,
@@ -55,7 +56,8 @@ def targets(known=True, relations_known=(True, True, True), rows=ENTITIES, relat
     flat = torch.ones(len(rows), dtype=torch.bool)
     tokens = torch.full((sum(LENGTHS),), known)
     relations = torch.tensor(relations, dtype=torch.long).reshape(-1, 3)
-    return Targets(entities(rows), flat, tokens, relations, torch.tensor(relations_known))
+    one_way = torch.zeros(len(relations), dtype=torch.bool)
+    return Targets(entities(rows), flat, tokens, relations, one_way, torch.tensor(relations_known))
 
 
 def inputs():
@@ -171,7 +173,7 @@ def test_pairs_in_chunks(monkeypatch, at_once):
     whole = head.candidates(*inputs(), given=entities()).relation_scores
     calls = []
     plain = head._pair_logits
-    monkeypatch.setattr(task_specific, "_PAIRS_AT_ONCE", at_once)
+    monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", at_once)
     monkeypatch.setattr(head, "_pair_logits", lambda *x: calls.append(1) or plain(*x))
     assert torch.allclose(head.candidates(*inputs(), given=entities()).relation_scores, whole)
     assert len(calls) == -(-len(PAIRS) // at_once)
@@ -213,7 +215,9 @@ def test_allowed_tags():
     flat = torch.tensor([True, False, True])
     rows = entities([(0, 0, 2, 1), (0, 1, 2, 0), (0, 5, 6, 0)])
     none = torch.zeros(0, 3, dtype=torch.long)
-    allowed = allowed_tags(Targets(rows, flat, known, none, torch.tensor([True])), 5)
+    allowed = allowed_tags(
+        Targets(rows, flat, known, none, none[:, 0].bool(), torch.tensor([True])), 5
+    )
     tags = [[3], [4], [0], [0, 1, 2, 3, 4], [0], [1]]
     assert [torch.nonzero(x).flatten().tolist() for x in allowed] == tags
 

@@ -12,6 +12,7 @@ from thinc.api import Adam, Config, Model, reduce_mean
 
 pytest.importorskip("spacy_transformers")
 
+from spacy_jere.models.joint import context_width
 from spacy_jere.models.layers.transformer_listener import build_transformer_listener_v1
 
 TEXTS = ["Ada lives in New Oslo .", "Rome", "Nothing happens here , or is " * 8]
@@ -148,6 +149,7 @@ def test_last_layer_alone_equals_no_layers(make_trf):
         assert numpy.allclose(x, y, atol=1e-6)
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize("layers", [None, [1, -1]])
 @pytest.mark.parametrize("features", [None, {"characters": 4}])
 def test_empty_docs_among_others(make_trf, layers, features):
@@ -166,9 +168,10 @@ def snapshot(nlp):
     return {name: weights.clone() for name, weights in bert.state_dict().items()}
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize(
     "settings, trains",
-    [({}, True), ({"layers": [0, -1]}, True), ({"layers": [0, 1]}, False), ({"grad_factor": 0.0}, False)],
+    [({}, True), ({"context": True}, True), ({"layers": [0, -1]}, True), ({"layers": [0, 1]}, False), ({"grad_factor": 0.0}, False)],
 )  # fmt: skip
 def test_training_reaches_the_transformer(make_trf, settings, trains):
     nlp, examples = make_trf(**settings)
@@ -197,42 +200,151 @@ def test_mixing_weights_are_trained_and_stored(make_trf):
     [
         ("model.tok2vec", {}),
         ("model.tok2vec", {"layers": [0, -1]}),
+        ("model.tok2vec", {"context": True}),
         ("model.tok2vec.contextual", {"features": {"characters": 4}}),
     ],
 )
 def test_replace_listeners(make_trf, overfit, found, path, settings):
     nlp, examples = make_trf(**settings)
-    overfit(nlp, examples, steps=5)
+    overfit(nlp, examples, steps=40)
     expected = [found(doc) for doc in nlp.pipe(TEXTS)]
+    assert any(spans for _, spans, _ in expected)
     nlp.replace_listeners("transformer", "joint_ner_re", [path])
     nlp.remove_pipe("transformer")
     assert [found(doc) for doc in nlp.pipe(TEXTS)] == expected
     assert nlp.update(examples)["joint_ner_re"] > 0
 
 
+@pytest.mark.each_family
 def test_replaced_listeners_can_be_stored(make_trf, overfit, found, tmp_path):
-    """Where spaCy can write their config: directly under model.tok2vec, and without `layers`."""
+    """Where spaCy can write their config: directly under model.tok2vec, and without `layers` and `context`."""
     nlp, examples = make_trf()
-    overfit(nlp, examples, steps=5)
+    overfit(nlp, examples, steps=40)
     expected = [found(doc) for doc in nlp.pipe(TEXTS)]
+    assert any(spans for _, spans, _ in expected)
     nlp.replace_listeners("transformer", "joint_ner_re", ["model.tok2vec"])
     nlp.remove_pipe("transformer")
     nlp.to_disk(tmp_path)
     assert [found(doc) for doc in spacy.load(tmp_path).pipe(TEXTS)] == expected
 
 
+@pytest.mark.each_family
 @pytest.mark.parametrize("upstream", ["*", "transformer"])
-def test_disk_round_trip(make_trf, found, tmp_path, upstream):
-    nlp, _ = make_trf(layers=[-2, -1], features={"characters": 4}, upstream=upstream)
+def test_disk_round_trip(make_trf, overfit, found, tmp_path, upstream):
+    nlp, examples = make_trf(
+        layers=[-2, -1], features={"characters": 4}, upstream=upstream, context=True
+    )
+    overfit(nlp, examples, steps=40)
+    expected = [found(doc) for doc in nlp.pipe(TEXTS)]
+    assert any(spans for _, spans, _ in expected)
     nlp.to_disk(tmp_path)
-    again = spacy.load(tmp_path)
-    assert [found(x) for x in again.pipe(TEXTS)] == [found(x) for x in nlp.pipe(TEXTS)]
+    assert [found(doc) for doc in spacy.load(tmp_path).pipe(TEXTS)] == expected
 
 
 def test_listener_can_be_found():
     model = build_transformer_listener_v1(reduce_mean(), upstream="bert")
     assert isinstance(model, Model)
     assert model.get_ref("listener").upstream_name == "bert"
+
+
+# The vector of the sequence
+
+
+def pooled_of(nlp):
+    return next(node for node in tok2vec_of(nlp).walk() if node.name == "trfs2arrays")
+
+
+def in_torch(data):
+    """What the node makes of one Doc. RETURNS: The last hidden state, and [n_tokens, 2 * width]."""
+    state = torch.tensor(data.model_output.last_hidden_state, requires_grad=True)
+    n_pieces, width = state.shape[1:]
+    flat, rows, place, sequence = state.reshape(-1, width), [], 0, 0
+    places = data.align.dataXd.reshape(-1).tolist()
+    for n in data.align.lengths.tolist():
+        own = places[place : place + n]
+        place += n
+        if own:
+            sequence = own[0] // n_pieces
+        pooled = flat[own].mean(0) if own else torch.zeros(width)
+        rows.append(torch.cat([state[sequence, 0], pooled]))
+    return state, torch.stack(rows)
+
+
+SPACES = "Ada  lives in \n Oslo . " * 5
+
+
+@pytest.mark.parametrize("grad_factor", [1.0, 0.5])
+def test_context_and_its_gradient_equal_plain_torch(make_trf, grad_factor):
+    nlp, _ = make_trf(context=True, grad_factor=grad_factor)
+    docs = read(nlp, [*TEXTS, "", SPACES])
+    inputs = [doc._.trf_data for doc in docs]
+    assert [len(x.wordpieces.strings) > 1 for x in inputs[:3]] == [False, False, True]  # strided
+    assert not inputs[4].align.lengths.all()  # spaces have no word pieces
+    found, backprop = pooled_of(nlp).begin_update(inputs)
+    assert found[3].shape == (0, 32)
+    states, expected = zip(*(in_torch(x) for x in inputs if len(x.align.lengths)))
+    found = [x for x in found if len(x)]
+    for x, y in zip(found, expected, strict=True):
+        assert numpy.allclose(x, y.detach(), atol=1e-6)
+    d_vectors = [torch.randn(x.shape) for x in expected]
+    torch.autograd.backward(expected, d_vectors)
+    arrays = [x.numpy().copy() for x in d_vectors]
+    d_inputs = backprop([*arrays[:3], numpy.zeros((0, 32), dtype="f"), arrays[3]])
+    for d_input, state in zip(d_inputs, states, strict=True):
+        d_state = d_input.model_output.last_hidden_state
+        assert numpy.allclose(d_state, grad_factor * state.grad, atol=1e-5)
+
+
+@pytest.mark.parametrize("layers", [None, [0, -1]])
+def test_context_stands_in_front_of_the_tokens(make_trf, layers):
+    nlp, _ = make_trf(layers=layers, context=True)
+    plain, _ = make_trf(layers=layers)
+    docs = read(nlp)
+    for x, y in zip(tok2vec_of(nlp).predict(docs), tok2vec_of(plain).predict(read(plain))):
+        assert numpy.allclose(x[:, 16:], y, atol=1e-5)
+    assert tok2vec_of(nlp).get_dim("nO") == 32 and tok2vec_of(plain).get_dim("nO") == 16
+
+
+@pytest.mark.each_family
+@pytest.mark.parametrize("features", [None, {"characters": 4}, {"characters": None}])
+@pytest.mark.parametrize("context", [False, True])
+def test_heads_are_told_of_the_context(family, make_trf, features, context):
+    nlp, _ = make_trf(context=context, features=features)
+    model = nlp.get_pipe("joint_ner_re").model
+    width = 16 if context else 0
+    assert context_width(tok2vec_of(nlp)) == width
+    found = tok2vec_of(nlp).predict(read(nlp))
+    own = 16 if features is None else 16 + 7 + 2 * (features["characters"] or 0)
+    assert found[0].shape[1] == model.get_dim("nI") == width + own
+    if context:
+        assert (found[0][:, :16] == found[0][:1, :16]).all()  # one sequence
+    settings = model.shims[0].settings
+    if family == "TaskSpecificBiRNN":
+        assert "context_width" not in settings
+    else:
+        assert settings["context_width"] == model.shims[0]._model.encoder.context_width == width
+
+
+@pytest.mark.each_family
+def test_sourced_and_frozen(make_trf, overfit, make_examples, found):
+    nlp, examples = make_trf(context=True)
+    overfit(nlp, examples, steps=40)
+    expected = [found(doc) for doc in nlp.pipe(TEXTS)]
+    assert any(spans for _, spans, _ in expected)
+    other = spacy.blank("en")
+    for name in ("transformer", "joint_ner_re"):
+        other.add_pipe(name, source=nlp)
+    assert [found(doc) for doc in other.pipe(TEXTS)] == expected
+    other.add_pipe("ner")
+    examples = make_examples(other)
+    other.get_pipe("ner").initialize(lambda: examples)
+    before = snapshot(other)
+    for _ in range(2):
+        losses = other.update(examples, exclude=["transformer", "joint_ner_re"], sgd=Adam(0.01))
+    assert losses["ner"] > 0 and "joint_ner_re" not in losses
+    assert all(torch.equal(x, before[name]) for name, x in snapshot(other).items())
+    other.remove_pipe("ner")
+    assert [found(doc) for doc in other.pipe(TEXTS)] == expected
 
 
 def test_frozen_from_the_start(load_config, small_overrides, tiny_bert, make_examples, tmp_path):

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 from ..shim import Dropout
 
 Cell = Literal["gru", "lstm"]
-_CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Packing(NamedTuple):
@@ -59,7 +59,7 @@ class BiRNNStack(nn.Module):
         super().__init__()
         widths: List[int] = [width] + [2 * hidden] * depth
         self.layers = nn.ModuleList(
-            _CELLS[cell](n_in, hidden, bidirectional=True) for n_in in widths[:-1]
+            CELLS[cell](n_in, hidden, bidirectional=True) for n_in in widths[:-1]
         )
         self.dropout = Dropout(dropout)
         self.width = widths[-1]

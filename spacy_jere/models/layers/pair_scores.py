@@ -1,9 +1,26 @@
 """Ordered pairs of entities and the scores they are given."""
 
-from typing import Tuple
+from typing import Callable, Iterator, Tuple
 
 import torch
 from torch import Tensor, nn
+
+# Pairs scored at once: bounds the memory that a long window with hundreds of entities takes.
+_PAIRS_AT_ONCE = 1 << 14
+
+
+def in_chunks(heads: Tensor, tails: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
+    """YIELDS (Tuple[Tensor, Tensor]): Heads and tails of as many pairs as may be scored together."""
+    return zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
+
+
+def score_in_chunks(
+    score: Callable[[Tensor, Tensor], Tensor], heads: Tensor, tails: Tensor, n_labels: int
+) -> Tensor:
+    """score (Callable): From heads and tails, [n_pairs], to [n_pairs, n_labels]. RETURNS: The scores of all pairs."""
+    if not n_labels or not len(heads):
+        return torch.zeros(len(heads), n_labels, device=heads.device)
+    return torch.cat([score(i, j) for i, j in in_chunks(heads, tails)])
 
 
 def ordered_pairs(window: Tensor) -> Tuple[Tensor, Tensor]:
@@ -21,6 +38,12 @@ def ordered_pairs(window: Tensor) -> Tuple[Tensor, Tensor]:
     tails = starts[group[heads]] + rank
     different = heads != tails
     return heads[different], tails[different]
+
+
+def both_directions(relations: Tensor, symmetric: Tensor) -> Tensor:
+    """relations: [n_relations, 3]; symmetric: [n_relations], bool. RETURNS: The relations, and the symmetric ones reversed."""
+    reverse = relations[symmetric][:, [1, 0, 2]]
+    return torch.cat([relations, reverse])
 
 
 def related_pairs(heads: Tensor, tails: Tensor, relations: Tensor, n_labels: int) -> Tensor:

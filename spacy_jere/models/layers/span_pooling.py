@@ -23,7 +23,7 @@ def range_maximum(vectors: Tensor, start: Tensor, end: Tensor) -> Tensor:
         rows = torch.nonzero((lengths >= size) & (lengths < 2 * size))[:, 0]
         if len(rows):
             covered = torch.maximum(table[start[rows]], table[end[rows] - size])
-            maxima = maxima.index_copy(0, rows, covered)
+            maxima.index_copy_(0, rows, covered)
         if int(lengths.max()) < 2 * size:
             return maxima
         table = torch.maximum(table[:-size], table[size:])

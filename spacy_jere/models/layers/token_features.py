@@ -64,7 +64,10 @@ def build_token_features_v1(
         parts.append(_casing_layer())
     if not parts:
         raise ValueError(Errors.E401)
-    return cast(TokenVectors, concatenate(*parts))
+    model = cast(TokenVectors, concatenate(*parts))
+    if contextual is not None and contextual.has_ref("context"):
+        model.set_ref("context", contextual.get_ref("context"))  # its features still come first
+    return model
 
 
 def _static_layer() -> TokenVectors:

@@ -6,11 +6,13 @@ average (Peters et al. 2018, arXiv 1802.05365, equation 1).
 
 from typing import Any, Callable, List, Optional, Tuple, cast
 
+import numpy
 from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ...errors import Errors
+from ..types import Array1d
 
 
 def build_transformer_listener_v1(
@@ -18,6 +20,7 @@ def build_transformer_listener_v1(
     layers: Optional[List[int]] = None,
     grad_factor: float = 1.0,
     upstream: str = "*",
+    context: bool = False,
 ) -> Model[List[Doc], List[Floats2d]]:
     """Listen to a transformer.
 
@@ -27,6 +30,8 @@ def build_transformer_listener_v1(
         gradient that reaches the transformer goes through the last layer only. null reads the last layer.
     grad_factor (float): Factor on the gradient that is sent to the transformer; 0 freezes it.
     upstream (str): Name of the transformer component; "*" for any.
+    context (bool): Put in front of each token's vector that of the sequence in which the token was read: of its
+        first word piece, [CLS] in BERT. The vectors are twice as wide then.
     """
     if layers is not None and not layers:
         raise ValueError(
@@ -38,7 +43,10 @@ def build_transformer_listener_v1(
     listener = TransformerListener(upstream_name=upstream)
     # The nodes are those of spacy-transformers' listener, so that what replace_listeners leaves can be loaded.
     pooled: Model = Model(
-        "trfs2arrays", _pooled_forward, layers=[pooling], attrs={"grad_factor": grad_factor}
+        "trfs2arrays",
+        _pooled_forward,
+        layers=[pooling],
+        attrs={"grad_factor": grad_factor, "context": context},
     )
     model: Model = (
         chain(listener, pooled)
@@ -46,18 +54,78 @@ def build_transformer_listener_v1(
         else chain(listener, _layer_mixing(layers), pooled)
     )
     model.set_ref("listener", listener)
+    if context:
+        model.set_ref("context", listener)
     return cast(Model[List[Doc], List[Floats2d]], model)
 
 
 def _pooled_forward(
     model: Model, inputs: List[Any], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Any]]]:
-    """trfs2arrays, and Docs without tokens get vectors of the same width as others."""
-    from spacy_transformers.layers.trfs2arrays import forward
+    """One vector for each token from its word pieces, with that of its sequence in front if asked for.
 
-    vectors, backprop = forward(model, inputs, is_train)
-    width = max((x.shape[1] for x in vectors), default=0)
-    return [x if len(x) else model.ops.alloc2f(0, width) for x in vectors], backprop
+    Like trfs2arrays of spacy-transformers. Docs without tokens get vectors of the same width as others, tokens
+    without word pieces get zeros.
+    """
+    ops: Any = model.ops
+    has_context, grad_factor = model.attrs["context"], model.attrs["grad_factor"]
+    read = [data for data in inputs if len(data.align.lengths)]
+    if not read:
+        return [ops.alloc2f(0, 0) for _ in inputs], lambda d_outputs: []
+    states: List[Any] = [_flat_state(data) for data in read]
+    places = [ops.asarray1i(data.align.dataXd.reshape(-1)) for data in read]
+    firsts = [ops.asarray1i(_first_pieces(data)) for data in read]
+    sizes = numpy.concatenate([data.align.lengths for data in read])
+    filled = numpy.nonzero(sizes)[0]
+    pieces = ops.xp.concatenate([x[place] for x, place in zip(states, places)])
+    pooled, backprop_pooled = model.layers[0](
+        Ragged(pieces, ops.asarray1i(sizes[filled])), is_train
+    )
+    width = pooled.shape[1]
+    output: Any = ops.alloc2f(len(sizes), 2 * width if has_context else width)
+    output[filled, -width:] = pooled
+    if has_context:
+        output[:, :width] = ops.xp.concatenate([x[rows] for x, rows in zip(states, firsts)])
+
+    def backprop(d_outputs: List[Floats2d]) -> List[Any]:
+        d_output: Any = ops.xp.concatenate([x for x in d_outputs if len(x)])
+        d_pooled = ops.as_contig(d_output[filled, -width:])
+        d_pieces = backprop_pooled(d_pooled).dataXd
+        d_context = ops.as_contig(d_output[:, :width]) if has_context else None
+        d_inputs, n_pieces, n_tokens = [], 0, 0
+        for data, state, place, rows in zip(read, states, places, firsts):
+            d_state = ops.alloc2f(*state.shape)
+            ops.scatter_add(d_state, place, d_pieces[n_pieces : n_pieces + len(place)])
+            if d_context is not None:
+                ops.scatter_add(d_state, rows, d_context[n_tokens : n_tokens + len(rows)])
+            n_pieces, n_tokens = n_pieces + len(place), n_tokens + len(rows)
+            shape = data.model_output["last_hidden_state"].shape
+            d_inputs.append(_with_last_state(data, (grad_factor * d_state).reshape(shape)))
+        return d_inputs
+
+    return _split(ops, output, inputs), backprop
+
+
+def _flat_state(data: Any) -> Floats2d:
+    """RETURNS: [n_sequences * n_pieces, width]."""
+    state = data.model_output["last_hidden_state"]
+    return cast(Floats2d, state.reshape((-1, state.shape[-1])))
+
+
+def _split(ops: Any, output: Floats2d, inputs: List[Any]) -> List[Floats2d]:
+    ends = numpy.cumsum([len(data.align.lengths) for data in inputs]).tolist()
+    return [output[start:end] for start, end in zip([0, *ends], ends)]
+
+
+def _first_pieces(data: Any) -> Array1d:
+    """RETURNS: For each token the row, in the flat state, of the first word piece of the sequence in which it was read.
+    [n_tokens]"""
+    lengths, places = data.align.lengths, data.align.dataXd.reshape(-1)
+    n_pieces = data.model_output["last_hidden_state"].shape[1]
+    # A token without word pieces, such as a space, was read with the one before it.
+    own = numpy.cumsum(lengths) - lengths
+    own = numpy.maximum.accumulate(numpy.where(lengths > 0, own, 0))
+    return cast(Array1d, places[own] // n_pieces * n_pieces if len(places) else 0 * own)
 
 
 def _layer_mixing(layers: List[int]) -> Model[List[Any], List[Any]]:

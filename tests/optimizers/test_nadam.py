@@ -5,7 +5,7 @@ import pytest
 import torch
 from thinc.api import Config, Linear, decaying, registry
 
-from spacy_jere.optimizers import NAdam, create_nadam_v1
+from spacy_jere.optimizers.nadam import NAdam, create_nadam_v1
 
 KEY = (0, "W")
 

@@ -1,0 +1,111 @@
+"""ADE: drugs and their adverse effects, a relation a line (Gurulingappa et al. 2012).
+
+`PubMed-ID|sentence|adverse effect|begin|end|drug|begin|end`. The offsets count from the beginning of a document that is not in
+the file, so a sentence's own beginning is found from its annotations: it is the one place from which all of them fall on their
+text. The lines of a sentence become one record, with relations from the effect to the drug.
+"""
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Union
+
+from .record import Record, RecordEntity, RecordRelation, Records
+from .source import Place, read_lines, read_text, shorten
+
+NAME = "ade"
+SUFFIXES = (".rel",)
+_EFFECT = "Adverse-Effect"
+_DRUG = "Drug"
+_N_COLUMNS = 8
+
+
+class _Mention(NamedTuple):
+    text: str
+    start: int
+    label: str
+
+
+class _Row(NamedTuple):
+    place: Place
+    effect: _Mention
+    drug: _Mention
+
+
+def sniff(path: Path) -> bool:
+    """RETURNS (bool): Whether the file looks like this format."""
+    columns = read_text(path).lstrip("\n").split("\n", 1)[0].split("|")
+    return len(columns) == _N_COLUMNS and all(columns[i].strip().isdigit() for i in (0, 3, 4, 6, 7))
+
+
+def read(path: Union[str, Path]) -> Records:
+    """RAISES (SourceError): Names file and line of what can't be read."""
+    sentences: Dict[Tuple[str, str], List[_Row]] = {}
+    for place, line in read_lines(path):
+        if line.strip():
+            document, sentence, row = _row(place, line)
+            sentences.setdefault((document, sentence), []).append(row)
+    return Records(
+        _record(document, sentence, rows) for (document, sentence), rows in sentences.items()
+    )
+
+
+def _row(place: Place, line: str) -> Tuple[str, str, _Row]:
+    columns = line.split("|")
+    if len(columns) != _N_COLUMNS:
+        place.fail(f"expected {_N_COLUMNS} columns separated by '|', found {len(columns)}")
+    document, sentence = columns[:2]
+    effect = _mention(place, columns[2:5], _EFFECT)
+    return document, sentence, _Row(place, effect, _mention(place, columns[5:], _DRUG))
+
+
+def _mention(place: Place, columns: List[str], label: str) -> _Mention:
+    text, *offsets = columns
+    # Longer numbers are no offsets, and Python refuses to read very long ones.
+    if not all(x.isascii() and x.isdigit() and len(x) < 10 for x in offsets):
+        place.fail(f"begin and end of '{shorten(text)}' must be whole numbers, found {offsets}")
+    start, end = map(int, offsets)
+    if not text.strip() or end - start != len(text):
+        place.fail(
+            f"'{shorten(text)}' has {len(text)} characters, but begins at {start} and ends at {end}"
+        )
+    return _Mention(text, start, label)
+
+
+def _record(document: str, sentence: str, rows: List[_Row]) -> Record:
+    begin = _begin(sentence, rows)
+    index: Dict[RecordEntity, int] = {}
+    relations = []
+    for row in rows:
+        effect, drug = _entity(row.effect, begin), _entity(row.drug, begin)
+        head, tail = index.setdefault(effect, len(index)), index.setdefault(drug, len(index))
+        relations.append(RecordRelation(head, tail, _EFFECT))
+    source = str(rows[0].place)
+    return Record(sentence, list(index), relations, meta={"orig_id": document}, source=source)
+
+
+def _entity(mention: _Mention, begin: int) -> RecordEntity:
+    start = mention.start - begin
+    return RecordEntity(start, start + len(mention.text), mention.label)
+
+
+def _begin(sentence: str, rows: List[_Row]) -> int:
+    """RETURNS (int): Where the sentence begins in its document."""
+    possible: Optional[Set[int]] = None
+    for row in rows:
+        for mention in (row.effect, row.drug):
+            found = {mention.start - x for x in _occurrences(mention.text, sentence)}
+            if not found:
+                row.place.fail(f"'{shorten(mention.text)}' is not in the sentence")
+            possible = found if possible is None else possible & found
+        if not possible:
+            row.place.fail("the offsets fit no place in the sentence: correct or remove the line")
+    # A text that repeats itself at the same distance fits in several places: the first is as good as any.
+    return max(possible or ())
+
+
+def _occurrences(text: str, sentence: str) -> List[int]:
+    found = []
+    position = sentence.find(text)
+    while position >= 0:
+        found.append(position)
+        position = sentence.find(text, position + 1)
+    return found

@@ -1,0 +1,231 @@
+"""brat's standoff files: a text in .txt, its annotations in .ann beside it (Stenetorp et al. 2012).
+
+`T1<tab>PER 0 3<tab>Ada` is an entity, `0 3;8 11` one with a gap; `R1<tab>LIVES_IN Arg1:T1 Arg2:T2` is a relation. `*<tab>Alias
+T1 T2 T3` makes entities equivalent: it is read as relations from each to the next. Events, attributes, modifications,
+normalizations and notes are counted. Offsets count characters (not bytes) of the .txt file.
+"""
+
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Tuple, Union
+
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from ..relations import entity_mentions, stored_relations
+from .checks import check_entity, check_link
+from .record import Record, RecordEntity, Records
+from .source import Place, SourceError, decode, read_lines, shorten
+
+NAME = "brat"
+SUFFIXES = (".ann",)
+WRITES = ""
+# How entities with a gap are read, and what is left out then
+DISCONTINUOUS = {
+    "cover": "gaps of discontinuous entities",
+    "first": "later parts of discontinuous entities",
+    "skip": "discontinuous entities",
+}
+_ENTITY = re.compile(
+    r"(T[0-9]+\S*)\t(\S+) ([0-9]{1,9} [0-9]{1,9}(?:;[0-9]{1,9} [0-9]{1,9})*)\t(.*)"
+)
+_RELATION = re.compile(r"(R[0-9]+\S*)\t(\S+) (\S+?):(\S+) (\S+?):(\S+)\s*")
+_EQUIVALENCE = re.compile(r"\*\t(\S+)((?: \S+){2,})\s*")
+_SKIPPED = {
+    "E": "events",
+    "A": "attributes",
+    "M": "modifications",
+    "N": "normalizations",
+    "#": "notes",
+}
+
+
+class _Entity(NamedTuple):
+    place: Place
+    label: str
+    fragments: List[Tuple[int, int]]
+    text: str
+
+
+class _Link(NamedTuple):
+    place: Place
+    label: str
+    head: str
+    tail: str
+    arguments: Tuple[str, str]
+
+
+def sniff(path: Path) -> bool:
+    """RETURNS (bool): Whether the path is a folder of such files, or one of them."""
+    if path.is_dir():
+        return any(path.glob("*.ann"))
+    return path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file())
+
+
+def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
+    """Read a folder, or one text by its .ann or .txt file.
+
+    discontinuous (str): How to read entities with a gap: "cover" the gap, "first" takes the first part, "skip" leaves the
+        entity and its relations out. They are counted.
+    RAISES (SourceError): Names file and line of what can't be read.
+    """
+    if discontinuous not in DISCONTINUOUS:
+        known = ", ".join(DISCONTINUOUS)
+        error = Errors.E314.format(option="discontinuous", known=known, value=discontinuous)
+        raise SourceError(error)
+    path = Path(path)
+    if not path.exists():
+        raise SourceError(Errors.E303.format(path=path))
+    files = sorted(path.glob("*.ann")) if path.is_dir() else [path.with_suffix(".ann")]
+    if not files:
+        raise SourceError(Errors.E303.format(path=path / "*.ann"))
+    records = Records()
+    for file in files:
+        records.append(_record(file, discontinuous, records.skipped))
+    return records
+
+
+def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
+    """Write a folder with a .txt and an .ann file for each Doc, numbered from 0. Entities are those of doc.ents, of the span group
+    and of relations.
+
+    RAISES (SourceError): A label of several words, or a folder with other texts than those to be written. Nothing is written.
+    """
+    path = Path(path)
+    files = {}
+    for number, doc in enumerate(docs):
+        files[f"{number:06}.txt"] = doc.text
+        files[f"{number:06}.ann"] = "".join(f"{line}\n" for line in _lines(doc, spans_key))
+    # They would be read together with ours.
+    others = [x.name for x in path.glob("*.ann") if x.name not in files]
+    if others:
+        raise SourceError(Errors.E316.format(path=path, name=others[0]))
+    path.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        # Bytes, as text mode would change the line ends that offsets count.
+        (path / name).write_bytes(content.encode("utf8"))
+
+
+def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
+    numbers = {mention: i for i, mention in enumerate(entity_mentions(doc, spans_key), 1)}
+    for (start, end, label), number in numbers.items():
+        text = re.sub(r"[\r\n]", " ", doc.text[start:end])
+        yield f"T{number}\t{_one_word(label)} {start} {end}\t{text}"
+    for number, (head, tail, label, _) in enumerate(stored_relations(doc) or (), 1):
+        yield f"R{number}\t{_one_word(label)} Arg1:T{numbers[head]} Arg2:T{numbers[tail]}"
+
+
+def _one_word(label: str) -> str:
+    if not label or len(label.split()) != 1 or label != label.strip():
+        raise SourceError(Errors.E315.format(label=label))
+    return label
+
+
+def _record(file: Path, discontinuous: str, skipped: "Counter[str]") -> Record:
+    found, links = _parse(file, skipped)
+    text, shift = _text(file, found)
+    index: Dict[Hashable, int] = {}
+    entities: List[RecordEntity] = []
+    for name, (place, label, fragments, _) in found.items():
+        # brat itself divides an entity at a line break, which is no gap.
+        gap = any(text[x[1] - shift : y[0] - shift].strip() for x, y in pairwise(fragments))
+        if gap:
+            skipped[DISCONTINUOUS[discontinuous]] += 1
+            if discontinuous == "skip":
+                continue
+            if discontinuous == "first":
+                fragments = fragments[:1]
+        start, end = fragments[0][0] - shift, max(end for _, end in fragments) - shift
+        index[name] = len(entities)
+        entities.append(check_entity(place, text, max(start, 0), end, label))
+    relations, arguments = [], []
+    for place, label, head, tail, names in links:
+        for end_name in (head, tail):
+            if end_name not in found and not end_name.startswith("E"):
+                place.fail(
+                    f"relation '{label}' names {shorten(repr(end_name))}, which is no entity"
+                )
+        if head in index and tail in index:
+            relations.append(check_link(place, index, head, tail, label))
+            arguments.append(names)
+        else:
+            skipped["relations of events or of entities left out"] += 1
+    meta: Dict[str, object] = {"orig_id": file.stem, "arguments": arguments}
+    return Record(text, entities, relations, meta=meta, source=str(file))
+
+
+def _parse(file: Path, skipped: "Counter[str]") -> Tuple[Dict[str, _Entity], List[_Link]]:
+    entities: Dict[str, _Entity] = {}
+    links: List[_Link] = []
+    for place, line in read_lines(file):
+        kind = line[:1]
+        if kind == "T":
+            name, entity = _entity(place, line)
+            if name in entities:
+                place.fail(f"there are two entities {name}")
+            entities[name] = entity
+        elif kind == "R":
+            links.append(_relation(place, line))
+        elif kind == "*":
+            links += _equivalence(place, line)
+        elif kind in _SKIPPED:
+            skipped[_SKIPPED[kind]] += 1
+        elif line.strip():
+            place.fail(f"expected a line that begins with T, R, *, {', '.join(_SKIPPED)}")
+    return entities, links
+
+
+def _entity(place: Place, line: str) -> Tuple[str, _Entity]:
+    match = _ENTITY.fullmatch(line)
+    if match is None:
+        place.fail(f"expected T1<tab>LABEL START END<tab>TEXT, found {shorten(repr(line))}")
+    name, label, offsets, text = match.groups()
+    pairs = (fragment.split(" ") for fragment in offsets.split(";"))
+    fragments = sorted((int(start), int(end)) for start, end in pairs)
+    for start, end in fragments:
+        if start >= end:
+            place.fail(f"entity '{label}' has characters {start}:{end}, which are none")
+    return name, _Entity(place, label, fragments, text)
+
+
+def _relation(place: Place, line: str) -> _Link:
+    match = _RELATION.fullmatch(line)
+    if match is None:
+        place.fail(f"expected R1<tab>LABEL Arg1:T1 Arg2:T2, found {shorten(repr(line))}")
+    _, label, first, head, second, tail = match.groups()
+    return _Link(place, label, head, tail, (first, second))
+
+
+def _equivalence(place: Place, line: str) -> List[_Link]:
+    match = _EQUIVALENCE.fullmatch(line)
+    if match is None:
+        place.fail(f"expected *<tab>LABEL T1 T2, found {shorten(repr(line))}")
+    label, names = match.group(1), match.group(2).split()
+    return [_Link(place, label, head, tail, ("", "")) for head, tail in pairwise(names)]
+
+
+def _text(file: Path, entities: Dict[str, _Entity]) -> Tuple[str, int]:
+    """Tools disagree on whether a byte-order mark and the \\r of a line end count: the texts of the entities tell.
+
+    RETURNS (Tuple[str, int]): The text, and what to take from offsets.
+    """
+    raw = decode(file.with_suffix(".txt"))
+    body = raw.removeprefix("\ufeff")
+    mark = len(raw) - len(body)
+    unix = body.replace("\r\n", "\n")
+    for text, shift in ((body, mark), (body, 0), (unix, mark), (unix, 0)):
+        if all(_fits(text, shift, entity) for entity in entities.values()):
+            return text, shift
+    wrong = next(x for x in entities.values() if not _fits(body, mark, x))
+    for start, end in wrong.fragments:
+        check_entity(wrong.place, raw, start, end, wrong.label)
+    here = shorten(" ".join(raw[start:end] for start, end in wrong.fragments))
+    wrong.place.fail(f"the text has {here!r} there, not {shorten(wrong.text)!r}")
+
+
+def _fits(text: str, shift: int, entity: _Entity) -> bool:
+    parts = [text[max(x - shift, 0) : max(y - shift, 0)] for x, y in entity.fragments]
+    # White space aside: line breaks are written as spaces.
+    return " ".join(parts).split() == entity.text.split()

@@ -1,0 +1,87 @@
+"""DyGIE: a document a line, its tokens in sentences, as SciERC is distributed (Luan et al. 2018, Wadden et al. 2019).
+
+`{"doc_key": …, "sentences": [[token, …], …], "ner": [[[start, end, type], …], …], "relations": [[[head start, head end, tail
+start, tail end, type], …], …]}`. `ner` and `relations` have a list for each sentence; offsets count tokens from the beginning
+of the document, and ends are inclusive. A document becomes one record, with its sentences.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Hashable, List, Tuple, Union
+
+from .checks import check_link, check_word_entity, index_by_place, is_offset
+from .record import Record, RecordRelation, Records
+from .source import (
+    Place,
+    check_words,
+    first_object,
+    get_list,
+    read_json_lines,
+    shorten,
+)
+
+NAME = "dygie"
+SUFFIXES = (".json", ".jsonl")
+# What else the format can hold
+_SKIPPED = {"clusters": "coreference clusters", "events": "events"}
+
+
+def sniff(path: Path) -> bool:
+    """RETURNS (bool): Whether the file looks like this format."""
+    return "sentences" in first_object(path)
+
+
+def read(path: Union[str, Path]) -> Records:
+    """RAISES (SourceError): Names file and line of what can't be read."""
+    records = Records()
+    for place, item in read_json_lines(path):
+        records.append(_record(place, item))
+        for key, kind in _SKIPPED.items():
+            if isinstance(item.get(key), list) and item[key]:
+                # Clusters are a list for the document, events a list for each sentence.
+                n_found = len(item[key]) if key == "clusters" else sum(map(_length, item[key]))
+                records.skipped[kind] += n_found
+    return records
+
+
+def _record(place: Place, item: Dict[str, Any]) -> Record:
+    sentences = [check_words(place, x, "sentences") for x in get_list(place, item, "sentences")]
+    words = [word for sentence in sentences for word in sentence]
+    if not words:
+        place.fail("'sentences' is empty")
+    entities = [_entity(place, words, x) for x in _flat(place, item, "ner", len(sentences))]
+    relations = None
+    if "relations" in item:
+        by_place = index_by_place((start, end - 1, label) for start, end, label in entities)
+        found = _flat(place, item, "relations", len(sentences))
+        relations = [_relation(place, by_place, x) for x in found]
+    starts = [sum(map(len, sentences[:i])) for i in range(len(sentences))]
+    meta = {"orig_id": item["doc_key"]} if "doc_key" in item else {}
+    return Record.from_words(
+        words, entities, relations, sentences=starts, meta=meta, source=str(place)
+    )
+
+
+def _flat(place: Place, item: Dict[str, Any], key: str, n_sentences: int) -> List[Any]:
+    """RETURNS (List[Any]): What the lists of all sentences hold."""
+    lists = get_list(place, item, key)
+    if len(lists) != n_sentences or not all(isinstance(x, list) for x in lists):
+        place.fail(f"'{key}' must hold one list for each of the {n_sentences} sentences")
+    return [x for values in lists for x in values]
+
+
+def _entity(place: Place, words: List[str], item: Any) -> Tuple[int, int, str]:
+    if not isinstance(item, list) or len(item) != 3 or not is_offset(item[1]):
+        place.fail(f"an entity is [start, end, type], found {shorten(repr(item))}")
+    start, last, label = item
+    return check_word_entity(place, words, start, last + 1, label)
+
+
+def _relation(place: Place, by_place: Dict[Hashable, int], item: Any) -> RecordRelation:
+    if not isinstance(item, list) or len(item) != 5 or not all(map(is_offset, item[:4])):
+        reason = "a relation is [head start, head end, tail start, tail end, type]"
+        place.fail(f"{reason}, found {shorten(repr(item))}")
+    return check_link(place, by_place, tuple(item[:2]), tuple(item[2:4]), item[4])
+
+
+def _length(values: Any) -> int:
+    return len(values) if isinstance(values, list) else 1

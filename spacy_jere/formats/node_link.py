@@ -1,0 +1,31 @@
+"""Node-link JSON, through networkx: `{"nodes": […], "edges": […], …}`, for D3 and `networkx.node_link_graph`."""
+
+import json
+from pathlib import Path
+from typing import Iterable, Union
+
+from spacy.tokens import Doc
+
+from .graph import Key, label_and_text, to_networkx
+from .sink import import_optional, whole_text
+
+NAME = "node-link"
+SUFFIX = ".json"
+
+
+def write(
+    docs: Iterable[Doc],
+    path: Union[str, Path],
+    *,
+    key: Key = label_and_text,
+    lone_entities: bool = True,
+    spans_key: str = "joint_ner_re",
+) -> None:
+    """Write the graph of `to_networkx`, which says what the arguments mean.
+
+    RAISES (ImportError): networkx is not installed.
+    """
+    networkx = import_optional("networkx", NAME)
+    graph = to_networkx(docs, key=key, lone_entities=lone_entities, spans_key=spans_key)
+    with whole_text(path) as file:
+        file.write(json.dumps(networkx.node_link_data(graph, edges="edges"), ensure_ascii=False))

@@ -1,0 +1,41 @@
+"""Parquet: one relation a row, with both ends, the sentence and the document it was read in. The columns are those of CSV."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any, Iterable, Union
+
+from spacy.tokens import Doc
+
+from .facts import COLUMNS, all_facts
+from .sink import import_optional, whole_file
+
+NAME = "parquet"
+SUFFIX = ".parquet"
+
+
+def write(docs: Iterable[Doc], path: Union[str, Path], *, batch_size: int = 50_000) -> None:
+    """Write the relations of Docs, in their order. Reads the Docs one by one.
+
+    batch_size (int): How many relations are held in memory, and make up a row group of the file.
+    RAISES (ImportError): pyarrow is not installed.
+    """
+    pyarrow = import_optional("pyarrow", NAME)
+    parquet = import_optional("pyarrow.parquet", NAME)
+    schema = _schema(pyarrow)
+    rows = (fact.row() for fact in all_facts(docs))
+    with whole_file(path) as part, parquet.ParquetWriter(part, schema) as writer:
+        while batch := list(islice(rows, batch_size)):
+            arrays = [pyarrow.array(x, field.type) for x, field in zip(zip(*batch), schema)]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+
+
+def _schema(pyarrow: Any) -> Any:
+    def column(name: str) -> Any:
+        if name == "score":
+            return pyarrow.field(name, pyarrow.float64())
+        is_offset = name.endswith(("_start", "_end"))
+        return pyarrow.field(
+            name, pyarrow.int64() if is_offset else pyarrow.string(), nullable=False
+        )
+
+    return pyarrow.schema([column(name) for name in COLUMNS])

@@ -1,0 +1,127 @@
+"""Vectors of spans and of pairs of spans over token vectors (Eberts and Ulges 2020, section 3)."""
+
+from typing import NamedTuple, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from ..shim import Dropout
+from .birnn import CELLS, BiRNNStack, Cell, make_packing
+from .settings import Settings, require_at_least, require_choice, require_rate
+from .span_pooling import range_maximum
+
+
+def check_span_settings(settings: Settings) -> None:
+    """RAISES (ValueError): A setting that span-based models share is out of its range."""
+    require_choice(settings, "cell", CELLS)
+    require_at_least(
+        settings, 1, "max_span_width", "width_embedding", "classifier_hidden", "hidden"
+    )
+    require_at_least(settings, 0, "negative_entities", "negative_relations", "re_loss_weight")
+    require_at_least(settings, 0, "shared_layers", "ner_layers", "re_layers")
+    require_rate(settings, "dropout", "birnn_dropout", "token_dropout")
+
+
+class EncodedTokens(NamedTuple):
+    """What spans and pairs are made of.
+
+    entities, relations: Token vectors for each task. Shape [n_tokens, …].
+    context: One vector for each window. Shape [n_windows, context_width].
+    """
+
+    entities: Tensor
+    relations: Tensor
+    context: Tensor
+
+
+class SpanEncoder(nn.Module):
+    """Token vectors, as they are or with those of BiRNN layers beside them, pooled over spans by maximum.
+
+    width (int): Width of the vectors that come in.
+    context_width (int): How many of their first features are the vector of the sequence that a token was read in.
+        0 makes the window's maximum the context.
+    n_widths, width_embedding (int): Rows and columns of the table of width embeddings.
+    cell, hidden, birnn_dropout: Of the BiRNN layers.
+    shared_layers, ner_layers, re_layers (int): BiRNN layers of both tasks and of each.
+    token_dropout (Optional[float]): Rate at which whole tokens are hidden in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        context_width: int,
+        n_widths: int,
+        width_embedding: int,
+        cell: Cell,
+        hidden: int,
+        shared_layers: int,
+        ner_layers: int,
+        re_layers: int,
+        birnn_dropout: Optional[float],
+        token_dropout: Optional[float],
+    ):
+        super().__init__()
+        self.context_width = context_width
+        own = width - context_width
+        self.token_dropout = Dropout(token_dropout)
+        self.shared = BiRNNStack(own, hidden, shared_layers, cell, birnn_dropout)
+        self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
+        self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
+        self.width_embedding = nn.Embedding(n_widths, width_embedding)
+        entity_tokens = own + (self.ner.width if shared_layers + ner_layers else 0)
+        relation_tokens = own + (self.re.width if shared_layers + re_layers else 0)
+        self.span_width = (context_width or own) + entity_tokens + width_embedding
+        self.pair_width = 3 * relation_tokens + 2 * width_embedding
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> EncodedTokens:
+        """vectors: [n_tokens, width]; lengths: [n_windows]."""
+        ends = torch.cumsum(lengths, 0)
+        tokens = vectors[:, self.context_width :]
+        if self.context_width:
+            context = vectors[ends - lengths, : self.context_width]
+        else:
+            context = range_maximum(tokens, ends - lengths, ends)
+        entities, relations = self._recurrent(tokens, lengths)
+        return EncodedTokens(entities, relations, context)
+
+    def spans(self, encoded: EncodedTokens, window: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        """x_s = c ∘ f(s) ∘ w_|s| (equation 1). RETURNS: [n_spans, span_width]."""
+        pooled = range_maximum(encoded.entities, start, end)
+        return torch.cat([encoded.context[window], pooled, self._width(start, end)], 1)
+
+    def pairs(
+        self, encoded: EncodedTokens, start: Tensor, end: Tensor, heads: Tensor, tails: Tensor
+    ) -> Tensor:
+        """x_r = c(s1, s2) ∘ f(s1) ∘ f(s2) ∘ w_|s1| ∘ w_|s2| (equation 2), with the text between the two, zeros where
+        there is none.
+
+        start, end: Of the entities, [n_entities]. heads, tails: [n_pairs]. RETURNS: [n_pairs, pair_width].
+        """
+        tokens = encoded.relations
+        pooled, widths = range_maximum(tokens, start, end), self._width(start, end)
+        left = torch.minimum(end[heads], end[tails])
+        right = torch.maximum(start[heads], start[tails])
+        between = range_maximum(tokens, left, right)
+        return torch.cat([between, pooled[heads], pooled[tails], widths[heads], widths[tails]], 1)
+
+    def _recurrent(self, tokens: Tensor, lengths: Tensor) -> Tuple[Tensor, Tensor]:
+        """RETURNS: Token vectors for entities and for relations, with what their BiRNN layers add."""
+        if not (self.shared.layers or self.ner.layers or self.re.layers):
+            return tokens, tokens
+        packing = make_packing(lengths)
+        hidden = tokens * self.token_dropout(tokens.new_ones(len(tokens), 1))
+        shared = self.shared(hidden[packing.order], packing)
+        found = []
+        for stack in (self.ner, self.re):
+            if self.shared.layers or stack.layers:
+                added = stack(shared, packing)[packing.inverse]
+                found.append(torch.cat([tokens, added], 1))
+            else:
+                found.append(tokens)
+        return found[0], found[1]
+
+    def _width(self, start: Tensor, end: Tensor) -> Tensor:
+        rows = (end - start).clamp(max=self.width_embedding.num_embeddings - 1)
+        widths: Tensor = self.width_embedding(rows)
+        return widths
