@@ -123,19 +123,19 @@ def compare(
     )
 
 
-def confusion(matches: Iterable[Match[Mention]]) -> "Counter[Tuple[str, str]]":
-    """How often a gold type was found as which type.
+def confusion(matches: Iterable[Match[Any]]) -> "Counter[Tuple[str, str]]":
+    """How often a gold label was found as which label.
 
-    RETURNS (Counter[Tuple[str, str]]): By gold and found type; the words must be the same. A missing side is "".
+    RETURNS (Counter[Tuple[str, str]]): By gold and found label; the words must be the same. A missing side is "".
     """
     counts: Counter[Tuple[str, str]] = Counter()
     for match in matches:
         gold = match.gold.label if match.gold else ""
         found = match.found.label if match.found else ""
-        if match.kind in (BOUNDARY, BOUNDARY_AND_TYPE):
-            counts.update([(gold, ""), ("", found)])
-        else:
+        if match.kind in (RIGHT, WRONG_TYPE, WRONG_LABEL):
             counts[gold, found] += 1
+        else:
+            counts.update(x for x in ((gold, ""), ("", found)) if any(x))
     return counts
 
 

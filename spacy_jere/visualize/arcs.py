@@ -10,6 +10,8 @@ from .text_width import text_width
 LABEL_SIZE = 12.0
 _LABEL_PAD = 5.0
 _BETWEEN = 6.0  # least distance of two arcs on one level, and of two ends
+OPEN_END = 18.0  # what shows that an arc goes on above another line
+_MOST_LINES = 4  # an arc over more lines is drawn above its first and its last
 
 
 class Anchor(NamedTuple):
@@ -43,6 +45,14 @@ class Strand:
     label_width: float
     level: int = 0
     label_left: float = 0.0
+
+    @property
+    def span(self) -> Tuple[float, float]:
+        """Where its label may stand on it."""
+        return (
+            self.left + (OPEN_END if self.left_mark is None else 0.0),
+            self.right - (OPEN_END if self.right_mark is None else 0.0),
+        )
 
     @property
     def hull(self) -> Tuple[float, float]:
@@ -79,6 +89,11 @@ def lay_arcs(
     return lines
 
 
+def shown_width(caption: str) -> float:
+    """RETURNS (float): The width of a relation's label with the plate on which it is drawn."""
+    return text_width(shown_label(caption), LABEL_SIZE) + 2 * _LABEL_PAD
+
+
 def _ends(link: Link) -> Tuple[Tuple[str, int], Tuple[str, int]]:
     return ("head", link.head), ("tail", link.tail)
 
@@ -87,11 +102,11 @@ def _strands(
     index: int, link: Link, ends: List[Tuple[int, float, int]], width: float, rtl: bool
 ) -> List[Strand]:
     (first, start, start_mark), (last, stop, stop_mark) = ends
-    label_width = text_width(shown_label(link.caption), LABEL_SIZE) + 2 * _LABEL_PAD
+    label_width = shown_width(link.caption)
     if first == last:
         return [Strand(index, first, start, stop, start_mark, stop_mark, label_width)]
     strands = []
-    for line in range(first, last + 1):
+    for line in range(first, last + 1) if last - first < _MOST_LINES else (first, last):
         # In reading order; the ends of the line are open.
         begin, begin_mark = (start, start_mark) if line == first else (width if rtl else 0.0, None)
         finish, finish_mark = (stop, stop_mark) if line == last else (0.0 if rtl else width, None)
@@ -166,8 +181,9 @@ def _choose_levels(strands: List[Strand], width: float) -> None:
 
 def _label_places(strand: Strand, width: float) -> List[Tuple[float, float]]:
     """How far from the middle of its arc, from 0 to 1, and where a label may stand."""
-    middle = (strand.left + strand.right) / 2
-    room = (strand.right - strand.left - strand.label_width) / 2 - 2 * _BETWEEN
+    start, stop = strand.span
+    middle = (start + stop) / 2
+    room = (stop - start - strand.label_width) / 2 - 2 * _BETWEEN
     reach = room if room > 0 else strand.label_width / 2
     places = []
     for shift in (0.0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1.0, 1.0):

@@ -1,13 +1,14 @@
 """Where everything of a picture stands: lines of text, frames of entities below and around it, arcs of relations above it."""
 
 from collections import Counter
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .arcs import Anchor, Strand, lay_arcs
+from .arcs import Anchor, Strand, lay_arcs, shown_width
 from .breaking import PAD, TEXT_SIZE, Broken, Extent, Placed, break_text, tag_width
 from .picture import Picture
 
 MARGIN = 12.0
+_SIDE = 26.0  # margin on the left and right: an arc that goes on above another line needs it to be seen going on
 _UP, _DOWN = 15.0, 5.0  # of letters, from the baseline
 _GROW = 3.0  # how much a frame is higher than those inside it
 _TAG_ROW = 17.0
@@ -16,8 +17,7 @@ _LABEL_HEIGHT = 17.0
 _ARROW_ROOM = 13.0
 _END_ROOM = 10.0  # of an arc, on the frame of an entity
 _LINE_GAP = 12.0
-_BENDS = 16.0  # of a bracket
-_OPEN_END = 42.0  # what an arc needs beside its label to be seen going on
+_BENDS = 20.0  # of a bracket
 
 
 class Box(NamedTuple):
@@ -39,6 +39,9 @@ class Box(NamedTuple):
     @property
     def middle(self) -> float:
         return self.x + self.width / 2
+
+    def moved(self, dx: float, dy: float) -> "Box":
+        return self._replace(x=self.x + dx, y=self.y + dy)
 
 
 class Word(NamedTuple):
@@ -112,13 +115,7 @@ def lay_out(picture: Picture, width: float) -> Layout:
 
     width (float): The greatest width of the picture; it is narrower where the text is short.
     """
-    room = width - 2 * MARGIN
-    draft = _draft(picture, room, 0.0, 0.0)
-    missing = sum(_label_room(draft))
-    if missing:
-        # Shorter lines end elsewhere, so that arcs go on elsewhere, and another room may do.
-        shorter = _draft(picture, room - missing, 0.0, 0.0)
-        draft = _draft(picture, room - missing, *_label_room(shorter))
+    draft = _draft(picture, width)
     lines: List[Line] = []
     top = MARGIN
     for i in range(len(draft.cards)):
@@ -128,32 +125,21 @@ def lay_out(picture: Picture, width: float) -> Layout:
     return Layout(draft.width, top - (_LINE_GAP if lines else 0) + MARGIN, lines)
 
 
-def _draft(picture: Picture, room: float, left: float, right: float) -> _Draft:
-    """Break the text into lines of at most `room`, and leave more than the usual margins at their sides."""
+def _draft(picture: Picture, width: float) -> _Draft:
     ends = Counter(mark for link in picture.links for mark in (link.head, link.tail))
-    least = [
-        max(tag_width(mark.caption), _END_ROOM * ends[i]) for i, mark in enumerate(picture.marks)
-    ]
-    broken = break_text(picture.text, picture.marks, least, room, picture.rtl)
-    left += MARGIN
-    full_width = left + broken.width + right + MARGIN
+    tag_widths = [tag_width(mark.caption) for mark in picture.marks]
+    least = [max(own, _END_ROOM * ends[i]) for i, own in enumerate(tag_widths)]
+    rtl = picture.rtl
+    broken = break_text(picture.text, picture.marks, least, width - 2 * _SIDE, rtl)
+    widest = max((shown_width(link.caption) for link in picture.links), default=0.0)
+    full_width = max(broken.width + 2 * _SIDE, widest)
     tag_lines = _tag_lines(broken)
-    cards = [_cards(broken, picture, i, tag_lines, left) for i in range(len(broken.lines))]
+    margin = full_width - broken.width - _SIDE if rtl else _SIDE
+    cards = [_cards(broken, tag_widths, i, tag_lines, rtl) for i in range(len(broken.lines))]
+    cards = [[_moved(card, margin, 0.0) for card in line] for line in cards]
     anchors = _anchors(cards, broken.extents)
-    strands = lay_arcs(picture.links, anchors, len(cards), full_width, picture.rtl)
-    return _Draft(broken, cards, strands, left, full_width)
-
-
-def _label_room(draft: _Draft) -> Tuple[float, float]:
-    """How much is missing on either side for the labels of arcs that come from, or go on to, another line."""
-    left = right = 0.0
-    for strand in (strand for line in draft.strands for strand in line):
-        missing = strand.label_width + _OPEN_END - (strand.right - strand.left)
-        if strand.left_mark is None:
-            left = max(left, missing)
-        elif strand.right_mark is None:
-            right = max(right, missing)
-    return left, right
+    strands = lay_arcs(picture.links, anchors, len(cards), full_width, rtl)
+    return _Draft(broken, cards, strands, margin, full_width)
 
 
 def _line(picture: Picture, draft: _Draft, index: int, top: float) -> Tuple[Line, float]:
@@ -169,16 +155,16 @@ def _line(picture: Picture, draft: _Draft, index: int, top: float) -> Tuple[Line
         piece = draft.broken.pieces[number]
         box = Box(draft.left + x, baseline - _UP, piece.width, _UP + _DOWN)
         words.append(Word(piece.text, box, rtl))
-    moved = [_moved(card, baseline) for card in cards]
+    moved = [_moved(card, 0.0, baseline) for card in cards]
     tops = {card.mark: card.box.y for card in moved}
     arcs = [_arc(picture, strand, text_top, tops) for strand in strands]
     return Line(baseline, words, moved, arcs), baseline + under
 
 
 def _cards(
-    broken: Broken, picture: Picture, line: int, tag_lines: Dict[int, int], margin: float
+    broken: Broken, tag_widths: Sequence[float], line: int, tag_lines: Dict[int, int], rtl: bool
 ) -> List[Card]:
-    """The frames on a line, outer ones first, as if its baseline were at 0."""
+    """The frames on a line, outer ones first, as if its baseline were at 0 and it began there."""
     places = {x.piece: x for x in broken.lines[line]}
     cards = []
     for mark, extent in broken.extents.items():
@@ -189,13 +175,13 @@ def _cards(
         left, right = min(x for x, _ in edges), max(x for _, x in edges)
         top = _UP + _GROW * (extent.level + 1)
         height = top + _DOWN + _TAG_ROW * (extent.level + 1) + 2
-        box = Box(margin + left, -top, right - left, height)
+        box = Box(left, -top, right - left, height)
         begins, ends = extent.first in places, extent.last in places
-        open_left, open_right = (not ends, not begins) if picture.rtl else (not begins, not ends)
+        open_left, open_right = (not ends, not begins) if rtl else (not begins, not ends)
         tag = None
         if tag_lines[mark] == line:
-            tag_size = tag_width(picture.marks[mark].caption)
-            tag = Box(box.middle - tag_size / 2, box.bottom - _TAG_ROW, tag_size, _TAG_ROW - 2)
+            size = tag_widths[mark]
+            tag = Box(box.middle - size / 2, box.bottom - _TAG_ROW, size, _TAG_ROW - 2)
         cards.append(Card(mark, box, tag, open_left, open_right))
     return sorted(cards, key=lambda card: -broken.extents[card.mark].level)
 
@@ -246,15 +232,15 @@ def _free_stretch(box: Box, inner: List[Box]) -> Tuple[float, float]:
     return widest if widest[1] - widest[0] >= 3 * PAD else (box.x, box.right)
 
 
-def _moved(card: Card, dy: float) -> Card:
-    tag = card.tag and card.tag._replace(y=card.tag.y + dy)
-    return card._replace(box=card.box._replace(y=card.box.y + dy), tag=tag)
+def _moved(card: Card, dx: float, dy: float) -> Card:
+    return card._replace(box=card.box.moved(dx, dy), tag=card.tag and card.tag.moved(dx, dy))
 
 
 def _arc(picture: Picture, strand: Strand, text_top: float, tops: Dict[int, float]) -> Arc:
     bottom = text_top - _ARROW_ROOM - _LEVEL * strand.level
     label = Box(strand.label_left, bottom - _LABEL_HEIGHT, strand.label_width, _LABEL_HEIGHT)
-    on_arc = strand.label_width + _BENDS <= strand.right - strand.left
+    start, stop = strand.span
+    on_arc = strand.label_width + _BENDS <= stop - start
     y = bottom - _LABEL_HEIGHT / 2 if on_arc else bottom + 2
     left, right = strand.left_mark, strand.right_mark
     tail = picture.links[strand.link].tail

@@ -10,6 +10,7 @@ from ..analysis import MISSED, RIGHT, SPURIOUS, Comparison, Match, compare, enti
 from ..relations import Mention, mention, stored_relations
 
 SYMBOLS = {RIGHT: "✓", MISSED: "○", SPURIOUS: "✕"}  # so that no one depends on colours
+_AROUND = 240  # characters on either side, where no sentence boundaries are set
 _RTL_CLASSES, _STRONG_CLASSES = {"R", "AL"}, {"L", "R", "AL"}
 
 
@@ -124,13 +125,19 @@ def excerpt(picture: Picture, start: int, end: int) -> Picture:
 
 
 def sentence_around(doc: Doc, start: int, end: int) -> Tuple[int, int]:
-    """RETURNS (Tuple[int, int]): The characters of the sentences that a stretch of text touches; all where none are set."""
-    if not doc.has_annotation("SENT_START"):
-        return 0, len(doc.text)
-    touched = [x for x in doc.sents if x.start_char < end and start < x.end_char]
-    if not touched:
-        return 0, len(doc.text)
-    return touched[0].start_char, touched[-1].end_char
+    """The sentences that a stretch of text touches. Where no boundaries are set, the words around it.
+
+    RETURNS (Tuple[int, int]): The characters.
+    """
+    if doc.has_annotation("SENT_START"):
+        touched = [x for x in doc.sents if x.start_char < end and start < x.end_char]
+        if touched:
+            return touched[0].start_char, touched[-1].end_char
+    length = len(doc.text)
+    around = doc.char_span(
+        max(0, start - _AROUND), min(length, end + _AROUND), alignment_mode="expand"
+    )
+    return (around.start_char, around.end_char) if around is not None else (0, length)
 
 
 def _caption(label: str, status: str) -> str:
