@@ -30,21 +30,21 @@ from .scorer import LabelledPair, compare_relations, on_reference_text
 
 RIGHT, MISSED, SPURIOUS = "right", "missed", "spurious"
 WRONG_TYPE, BOUNDARY, BOUNDARY_AND_TYPE = "wrong type", "boundary", "boundary and type"
-WRONG_LABEL, WRONG_DIRECTION, END_MISSED = "wrong label", "wrong direction", "end missed"
+WRONG_LABEL, WRONG_DIRECTION, ENTITY_MISSED = "wrong label", "wrong direction", "entity missed"
 
 ENTITY_KINDS = {
     WRONG_TYPE: "The right words with another type.",
     BOUNDARY: "The right type, and some of the right words.",
     BOUNDARY_AND_TYPE: "Some of the right words with another type.",
-    MISSED: "No found entity shares a word with it, but for those counted above.",
-    SPURIOUS: "No gold entity shares a word with it, but for those counted above.",
+    MISSED: "Nothing was found there, or only what stands for another gold entity.",
+    SPURIOUS: "Nothing is annotated there, or only what another found entity stands for.",
 }
 RELATION_KINDS = {
     WRONG_LABEL: "Found between the right entities, with another label.",
     WRONG_DIRECTION: "The right label, head and tail exchanged.",
     WRONG_TYPE: "The right label between the right words, of which one or both have another entity type.",
     BOUNDARY: "The right label between entities that share words with the right ones.",
-    END_MISSED: "Nothing like it was found, and one or both of its entities were not found either.",
+    ENTITY_MISSED: "Nothing like it was found, nor one or both of its entities with their words and types.",
     MISSED: "Both entities were found, the relation was not.",
     SPURIOUS: "Found, and like no gold relation.",
 }
@@ -219,7 +219,7 @@ def _compare_relations(
     found_ends = set(on_reference_text(example, entities).values())
     matches = [Match(kind, x, y, scores[y]) for kind, x, y in pairs]
     for x in missed:
-        kind = MISSED if {x.head, x.tail} <= found_ends else END_MISSED
+        kind = MISSED if {x.head, x.tail} <= found_ends else ENTITY_MISSED
         matches.append(Match(kind, x, None))
     return matches + [Match(SPURIOUS, None, x, scores[x]) for x in spurious]
 

@@ -413,8 +413,12 @@ class JointEntityRelationExtractor(TrainablePipe):
         """RETURNS (Scores): What the scorer gives, by default the keys of `spacy-jere.joint_scorer.v1`."""
         if self.scorer is None:
             return {}
-        own = {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
-        return self.scorer(examples, **{**kwargs, **own})
+        return self.scorer(examples, **{**kwargs, **self.comparison})
+
+    @property
+    def comparison(self) -> Dict[str, Any]:
+        """How found and annotated things are compared: arguments of the scorer and of `spacy_jere.analysis.analyze`."""
+        return {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         super().from_bytes(bytes_data, exclude=tuple(exclude))

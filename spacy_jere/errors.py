@@ -125,6 +125,11 @@ class Errors:
     E340 = "[E340] There are no annotated relations to find thresholds with."
     E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
     E342 = "[E342] {model} has no component '{name}'. It has: {names}."
+    # Pictures and errors
+    E350 = "[E350] {path} is no file that can be drawn. Give a .txt with one text a line, a .jsonl, or a .spacy file."
+    E351 = "[E351] --gold compares with annotation, which only .spacy files have, not {path}."
+    E352 = "[E352] {path} has no text."
+    E353 = "[E353] {path} has no annotated entities or relations to compare with."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "

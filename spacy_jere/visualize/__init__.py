@@ -12,6 +12,7 @@ from .colors import label_colors
 from .html import STYLE, figure, legend, wrap
 from .html import page as whole_page
 from .picture import Picture, compared_picture, picture_of
+from .report import error_report
 from .svg import draw_svg
 from .table import draw_table
 
@@ -100,4 +101,4 @@ def _arcs(pictures: Sequence[Picture], settings: Mapping[str, Any]) -> List[str]
     return ([legend()] if settings["gold"] is not None else []) + drawn
 
 
-__all__ = ["render", "to_svg"]
+__all__ = ["error_report", "render", "to_svg"]

@@ -61,6 +61,9 @@ body[data-jp-theme-light="false"] .jere{{{_DARK}}}
 .jere .number{{text-align:right;font-variant-numeric:tabular-nums}}
 .jere .kind{{color:var(--soft);font-size:11px;font-weight:700}}
 .jere .note,.jere .legend{{color:var(--soft);font-size:13px;margin:4px 12px}}
+.jere h1{{font-size:26px}}.jere h2{{font-size:21px;margin-top:2rem}}.jere h3{{font-size:16px;margin:1.8rem 0 0}}
+.jere tbody th{{font-weight:400}}.jere nav{{font-size:14px}}.jere a{{color:var(--focus)}}
+.jere h3 ~ figure{{border-bottom:1px solid var(--rule)}}
 .jere .legend span{{display:inline-block;margin-inline-end:18px;white-space:nowrap}}
 .jere .legend svg{{display:inline-block;vertical-align:middle;margin-inline-end:6px}}
 """.strip()

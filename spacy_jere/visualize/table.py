@@ -1,6 +1,7 @@
 """Relations as an HTML table."""
 
-from typing import List, Sequence
+from itertools import groupby
+from typing import Iterator, List, Sequence, Tuple
 
 from .escaping import escape
 from .html import MEANINGS, direction_of, lang_of
@@ -8,12 +9,13 @@ from .picture import SYMBOLS, Link, Mark, Picture, sentence_around
 
 
 def draw_table(pictures: Sequence[Picture]) -> str:
-    """One table with a row for each relation of each picture."""
+    """RETURNS (str): One table with a row for each relation of each picture."""
     compared = any(picture.compared for picture in pictures)
-    rows = [_row(picture, link, compared) for picture in pictures for link in picture.links]
+    rows = [row for picture in pictures for row in _rows(picture, compared)]
     names = [*(["Comparison"] if compared else []), "Head", "Relation", "Tail", "Score", "Sentence"]
+    number = ' class="number"'
     header = "".join(
-        f'<th scope="col"{" class=number" if name == "Score" else ""}>{name}</th>' for name in names
+        f'<th scope="col"{number if name == "Score" else ""}>{name}</th>' for name in names
     )
     caption = f"{len(rows) or 'No'} relation{'' if len(rows) == 1 else 's'}"
     parts = ["<figure>", "<table>", f"<caption>{caption}</caption>"]
@@ -22,21 +24,33 @@ def draw_table(pictures: Sequence[Picture]) -> str:
     return "\n".join([*parts, "</table>", "</figure>"])
 
 
-def _row(picture: Picture, link: Link, compared: bool) -> str:
+def _rows(picture: Picture, compared: bool) -> Iterator[str]:
+    """The rows of a text; neighbours from one sentence share its cell."""
+    for (start, end), links in groupby(picture.links, lambda x: _sentence(picture, x)):
+        same = list(links)
+        sentence = _words(picture, picture.text[start:end], span=len(same))
+        for i, link in enumerate(same):
+            cells = [*_cells(picture, link, compared), *([] if i else [sentence])]
+            yield f"<tr>{''.join(cells)}</tr>"
+
+
+def _sentence(picture: Picture, link: Link) -> Tuple[int, int]:
     head, tail = picture.marks[link.head], picture.marks[link.tail]
-    start, end = sentence_around(picture.doc, min(head.start, tail.start), max(head.end, tail.end))
-    cells: List[str] = []
+    return sentence_around(picture.doc, min(head.start, tail.start), max(head.end, tail.end))
+
+
+def _cells(picture: Picture, link: Link, compared: bool) -> List[str]:
+    status = []
     if compared:
         meaning = MEANINGS[link.status].partition(":")[0]
-        cells.append(f"<td>{SYMBOLS[link.status]} {meaning}</td>")
-    cells += [
-        _entity(picture, head),
+        status.append(f"<td>{SYMBOLS[link.status]} {meaning}</td>")
+    return [
+        *status,
+        _entity(picture, picture.marks[link.head]),
         f"<td>{escape(link.label)}</td>",
-        _entity(picture, tail),
+        _entity(picture, picture.marks[link.tail]),
         f'<td class="number">{"" if link.score is None else f"{link.score:.2f}"}</td>',
-        _words(picture, picture.text[start:end], ""),
     ]
-    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _entity(picture: Picture, mark: Mark) -> str:
@@ -44,5 +58,9 @@ def _entity(picture: Picture, mark: Mark) -> str:
     return _words(picture, picture.text[mark.start : mark.end], kind)
 
 
-def _words(picture: Picture, text: str, after: str) -> str:
-    return f"<td{lang_of(picture)}{direction_of(text)}>{escape(' '.join(text.split()))}{after}</td>"
+def _words(picture: Picture, text: str, after: str = "", span: int = 1) -> str:
+    rows = f' rowspan="{span}"' if span > 1 else ""
+    return (
+        f"<td{rows}{lang_of(picture)}{direction_of(text)}>{escape(' '.join(text.split()))}"
+        f"{after}</td>"
+    )
