@@ -151,7 +151,8 @@ def _line(picture: Picture, draft: _Draft, index: int, top: float) -> Tuple[Line
     text_top = top + (n_levels * _LEVEL + _ARROW_ROOM if n_levels else 0.0)
     baseline = text_top + over
     words = []
-    for number, x, rtl in draft.broken.lines[index]:
+    # In reading order, for those who copy or listen to them
+    for number, x, rtl in sorted(draft.broken.lines[index]):
         piece = draft.broken.pieces[number]
         box = Box(draft.left + x, baseline - _UP, piece.width, _UP + _DOWN)
         words.append(Word(piece.text, box, rtl))
@@ -180,7 +181,8 @@ def _cards(
         open_left, open_right = (not ends, not begins) if rtl else (not begins, not ends)
         tag = None
         if tag_lines[mark] == line:
-            size = tag_widths[mark]
+            # Where a line break leaves too little of an entity, its label is narrowed.
+            size = min(tag_widths[mark], box.width - 2)
             tag = Box(box.middle - size / 2, box.bottom - _TAG_ROW, size, _TAG_ROW - 2)
         cards.append(Card(mark, box, tag, open_left, open_right))
     return sorted(cards, key=lambda card: -broken.extents[card.mark].level)

@@ -55,7 +55,9 @@ class Picture(NamedTuple):
 
     @property
     def rtl(self) -> bool:
-        """Whether most of the text is written from right to left."""
+        """Whether the text begins on the right: as its language does, or as most of it."""
+        if self.doc.vocab.writing_system.get("direction") == "rtl":
+            return any(unicodedata.bidirectional(char) in _RTL_CLASSES for char in self.text)
         return is_rtl(self.text)
 
 
