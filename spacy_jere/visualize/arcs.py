@@ -159,7 +159,7 @@ def _apart(
 def _choose_levels(strands: List[Strand], width: float) -> None:
     """Short arcs lie low; each lies above those that it overlaps, where its label stands free."""
     placed: List[Strand] = []
-    waiting = sorted(strands, key=lambda x: (x.right - x.left, x.left, x.link))
+    waiting = sorted(strands, key=lambda x: (max(x.right - x.left, x.label_width), x.left, x.link))
     while waiting:
         strand = waiting.pop(0)
         below = [x.level for x in placed if x.left < strand.right and strand.left < x.right]
