@@ -80,6 +80,11 @@ def test_gold_is_compared(run, write):
     assert "Ada → LIVES_IN → New Oslo, missed" in page
 
 
+def test_a_folder(run, write):
+    code, output, page = run(write("texts.spacy", ANNOTATED).parent)
+    assert code == 0 and page.count("<svg") == 2
+
+
 def test_style_and_limit(run, write):
     path = write("texts.spacy", ANNOTATED)
     _, _, table = run(path, "--style", "table", "--gold")
