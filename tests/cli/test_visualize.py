@@ -81,7 +81,7 @@ def test_gold_is_compared(run, write):
 
 
 def test_a_folder(run, write):
-    code, output, page = run(write("texts.spacy", ANNOTATED).parent)
+    code, _, page = run(write("texts.spacy", ANNOTATED).parent)
     assert code == 0 and page.count("<svg") == 2
 
 
