@@ -21,7 +21,7 @@ from .models.alignment import align_example, align_given, batch_windows, doc_win
 from .models.decoding import decode, without_overlaps
 from .models.joint import Extraction, JointBatch, JointModel, Proposals, n_trainable
 from .models.types import Array2d
-from .relations import StoredRelation, mention, store_relations
+from .relations import DEFAULT_SPANS_KEY, StoredRelation, mention, store_relations
 from .schema import (
     LEARN,
     Rule,
@@ -33,7 +33,6 @@ from .schema import (
 )
 from .scorer import DEFAULT_SCORE_WEIGHTS, Scores
 
-DEFAULT_SPANS_KEY = "joint_ner_re"
 WINDOWS = ("sentence", "doc")
 
 default_model_config = """
@@ -414,8 +413,12 @@ class JointEntityRelationExtractor(TrainablePipe):
         """RETURNS (Scores): What the scorer gives, by default the keys of `spacy-jere.joint_scorer.v1`."""
         if self.scorer is None:
             return {}
-        own = {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
-        return self.scorer(examples, **{**kwargs, **own})
+        return self.scorer(examples, **{**kwargs, **self.comparison})
+
+    @property
+    def comparison(self) -> Dict[str, Any]:
+        """How found and annotated things are compared: arguments of the scorer and of `spacy_jere.analysis.analyze`."""
+        return {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         super().from_bytes(bytes_data, exclude=tuple(exclude))

@@ -2,7 +2,7 @@
 
 
 class Errors:
-    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data, `E4xx` models."""
+    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data, `E4xx` models, `E5xx` pictures."""
 
     # Relations on a Doc
     E100 = (
@@ -127,6 +127,11 @@ class Errors:
     E340 = "[E340] There are no annotated relations to find thresholds with."
     E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
     E342 = "[E342] {model} has no component '{name}'. It has: {names}."
+    # Pictures and errors
+    E350 = "[E350] {path} is no file that can be drawn. Give a .txt with one text a line, a .jsonl, or a .spacy file."
+    E351 = "[E351] --gold compares with annotation, which only .spacy files have, not {path}."
+    E352 = "[E352] {path} has no text."
+    E353 = "[E353] {path} has no annotated entities or relations to compare with."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
@@ -169,6 +174,14 @@ class Errors:
         "[E415] {path} does not name the labels: it must be a JSON object with 'entities' and 'relations', each an "
         "object with one entry per label."
     )
+    # Pictures
+    E500 = "[E500] There is no style '{style}'. Known styles: {known}."
+    E501 = "[E501] There is no option '{option}'. Known options: {known}."
+    E502 = (
+        "[E502] {color!r}, the colour of '{label}', is not a CSS colour. Give a name, '#rrggbb', or a function "
+        "such as 'rgb(170 156 252)'."
+    )
+    E503 = "[E503] There are {n_gold} references for {n_docs} Docs. Give one for each Doc, in the same order."
 
 
 class Warnings:

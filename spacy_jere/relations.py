@@ -13,6 +13,8 @@ from .errors import Errors
 
 EXTENSION = "relations"
 USER_DATA_KEY = "spacy_jere.relations"
+# Of doc.spans, where all entities stand, overlapping ones included
+DEFAULT_SPANS_KEY = "joint_ner_re"
 
 
 class Mention(NamedTuple):

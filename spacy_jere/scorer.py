@@ -88,7 +88,7 @@ def score_spans(examples: Iterable[Example], spans_key: str) -> Scores:
         ):
             continue
         found = entity_mentions(example.predicted, spans_key)
-        moved = _on_reference_text(example, found)
+        moved = on_reference_text(example, found)
         score.score_set({moved[x] for x in found}, set(entity_mentions(gold, spans_key)))
     values = score.to_dict() if len(score) else dict.fromkeys("prf")
     return {f"spans_{key}": value for key, value in values.items()}
@@ -131,7 +131,7 @@ def compare_relations(
     """
     gold = stored_relations(example.reference) or ()
     found = stored_relations(example.predicted) or ()
-    moved = _on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
+    moved = on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
     found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]
     predicted = {_comparable(x, symmetric): x.score for x in found}
     return predicted, {_comparable(x, symmetric) for x in gold}
@@ -156,7 +156,7 @@ def _without_types(relations: Set[LabelledPair]) -> Set[Tuple[Any, ...]]:
     return {(head[:2], tail[:2], label) for head, tail, label in relations}
 
 
-def _on_reference_text(example: Example, found: Iterable[Mention]) -> Dict[Mention, Mention]:
+def on_reference_text(example: Example, found: Iterable[Mention]) -> Dict[Mention, Mention]:
     """RETURNS: Predicted mentions with the offsets of the reference, whose white space may differ."""
     if example.predicted.text == example.reference.text:
         return {x: x for x in found}

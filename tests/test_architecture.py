@@ -18,6 +18,7 @@ ALLOWED = {
     "relations": set(),
     "schema": set(),
     "scorer": {"relations"},
+    "analysis": {"relations", "scorer"},
     "corpus": {"relations"},
     "callbacks": set(),
     "optimizers": set(),
@@ -33,13 +34,15 @@ ALLOWED = {
     "formats": {"formats", "relations"},
     "experiments": {"experiments", "relations", "schema", "scorer"},
     "data_check": {"data_check", "relations", "schema"},
-    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint", "relations", "data_check", "experiments"},
+    "visualize": {"visualize", "analysis", "relations", "scorer"},
+    "cli": {"cli", "formats", "corpus", "scorer", "component", "models.joint", "models.spert_checkpoint", "relations", "data_check", "experiments", "visualize", "analysis"},
 }  # fmt: skip
 # Any other module of models/ is a paper's
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}
 WITHOUT_TORCH = [
     "spacy_jere", "spacy_jere.relations", "spacy_jere.schema", "spacy_jere.scorer", "spacy_jere.corpus",
     "spacy_jere.formats", "spacy_jere.data_check", "spacy_jere.callbacks", "spacy_jere.cli",
+    "spacy_jere.analysis", "spacy_jere.visualize",
 ]  # fmt: skip
 TORCH = {"torch", "torchcrf"}
 OPTIONAL = {"ray", "optuna", "rdflib", "pyarrow", "networkx", "transformers", "spacy_transformers"}

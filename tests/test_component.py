@@ -47,6 +47,7 @@ BIRNN_SETTINGS = {
     "birnn_dropout": None,
     "pair_dropout": 0.1,
     "re_loss_weight": 1.5,
+    "members": 2,
 }
 SPERT_SETTINGS = {
     "max_span_width": 3,
@@ -62,6 +63,8 @@ SPERT_SETTINGS = {
     "re_layers": 3,
     "birnn_dropout": None,
     "token_dropout": 0.3,
+    "keep_tokens": False,
+    "span_ends": True,
     "re_loss_weight": 1.5,
     "bfloat16": True,
 }

@@ -5,11 +5,13 @@ from spacy.cli._util import app as spacy_app
 
 from .convert import convert_cli
 from .debug_data import debug_data_cli
+from .errors import errors_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
 from .extract import extract_cli
 from .find_thresholds import find_thresholds_cli
 from .import_spert import import_spert_cli
+from .visualize import visualize_cli
 
 app = typer.Typer(name="jere", help="Joint entity and relation extraction.", no_args_is_help=True)
 app.command("convert")(convert_cli)
@@ -17,9 +19,11 @@ app.command("convert")(convert_cli)
 app.command(
     "debug-data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )(debug_data_cli)
+app.command("errors")(errors_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("export")(export_cli)
 app.command("extract")(extract_cli)
 app.command("find-thresholds")(find_thresholds_cli)
 app.command("import-spert")(import_spert_cli)
+app.command("visualize")(visualize_cli)
 spacy_app.add_typer(app)

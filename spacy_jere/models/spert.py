@@ -41,6 +41,8 @@ def build_spert_v1(
     re_layers: int = 0,
     birnn_dropout: Optional[float] = 0.35,
     token_dropout: Optional[float] = 0.0,
+    keep_tokens: bool = True,
+    span_ends: bool = False,
     re_loss_weight: float = 1.0,
     bfloat16: bool = False,
 ) -> JointModel:
@@ -54,8 +56,10 @@ def build_spert_v1(
     dropout (Optional[float]): Rate before the two classifiers. null follows the dropout of [training].
     classifier_hidden (Optional[int]): Units of a hidden layer in both classifiers (not in the paper). null has none.
     cell, hidden, shared_layers, ner_layers, re_layers, birnn_dropout: BiRNN layers over the token vectors, for both
-        tasks and for each, whose output joins the token vectors (not in the paper); none by default.
+        tasks and for each, (not in the paper); none by default.
     token_dropout (Optional[float]): Rate at which these layers see whole tokens hidden in training.
+    keep_tokens (bool): Put the token vectors beside what these layers make of them.
+    span_ends (bool): Put the vectors of an entity's first and last token beside the maximum over it (not in the paper).
     re_loss_weight (float): Factor on the loss of relations.
     bfloat16 (bool): Compute in bfloat16 where that is safe (autocast).
     RAISES (ValueError): A setting out of its range.
@@ -74,6 +78,8 @@ def build_spert_v1(
         "re_layers": re_layers,
         "birnn_dropout": birnn_dropout,
         "token_dropout": token_dropout,
+        "keep_tokens": keep_tokens,
+        "span_ends": span_ends,
         "re_loss_weight": re_loss_weight,
     }
     check_span_settings(settings)

@@ -32,6 +32,8 @@ SETTINGS = {
     "re_layers": 0,
     "birnn_dropout": 0.0,
     "token_dropout": 0.0,
+    "keep_tokens": True,
+    "span_ends": False,
     "re_loss_weight": 2.5,
 }
 

@@ -21,6 +21,8 @@ SETTINGS = {
     "re_layers": 0,
     "birnn_dropout": 0.0,
     "token_dropout": 0.0,
+    "keep_tokens": True,
+    "span_ends": False,
 }
 LENGTHS = [4, 1, 7]
 # Window, start, end: alone, overlapping, nested, the same, next to each other, apart, wider than the table
@@ -50,7 +52,7 @@ def columns(rows):
 
 
 def tokens_of(encoder, stack):
-    """Token vectors, with the output of the BiRNN layers beside them, each window on its own."""
+    """Token vectors and the output of the BiRNN layers, each window on its own."""
     tokens = inputs()[0][:, encoder.context_width :]
     layers = [*encoder.shared.layers, *getattr(encoder, stack).layers]
     if not layers:
@@ -60,7 +62,7 @@ def tokens_of(encoder, stack):
         hidden = window
         for layer in layers:
             hidden = layer(hidden)[0]
-        parts.append(torch.cat([window, hidden], 1))
+        parts.append(torch.cat([window, hidden], 1) if encoder.keep_tokens else hidden)
     return torch.cat(parts)
 
 
@@ -84,7 +86,12 @@ def context_of(encoder, window):
     first = sum(LENGTHS[:window])
     if encoder.context_width:
         return inputs()[0][first, : encoder.context_width]
-    return maximum(inputs()[0], inside((first, first + LENGTHS[window])))
+    return maximum(tokens_of(encoder, "ner"), inside((first, first + LENGTHS[window])))
+
+
+def pooled(encoder, tokens, span):
+    ends = [tokens[span[1]], tokens[span[2] - 1]] if encoder.span_ends else []
+    return torch.cat([maximum(tokens, inside(span[1:])), *ends])
 
 
 def expected_spans(encoder):
@@ -94,7 +101,7 @@ def expected_spans(encoder):
             torch.cat(
                 [
                     context_of(encoder, span[0]),
-                    maximum(tokens, inside(span[1:])),
+                    pooled(encoder, tokens, span),
                     width_vector(encoder, span),
                 ]
             )
@@ -108,9 +115,9 @@ def expected_pairs(encoder):
     for i, j in PAIRS:
         first, last = sorted([SPANS[i][1:], SPANS[j][1:]], key=lambda x: (x[1], x[0]))
         between = maximum(tokens, inside((first[1], last[0])))
-        pooled = [maximum(tokens, inside(SPANS[k][1:])) for k in (i, j)]
+        spans = [pooled(encoder, tokens, SPANS[k]) for k in (i, j)]
         widths = [width_vector(encoder, SPANS[k]) for k in (i, j)]
-        rows.append(torch.cat([between, *pooled, *widths]))
+        rows.append(torch.cat([between, *spans, *widths]))
     return torch.stack(rows)
 
 
@@ -123,8 +130,11 @@ def run(encoder):
 
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize("context_width", [0, 2])
-def test_spans_and_pairs_equal_the_formulas(layers, context_width):
-    encoder = make_encoder(context_width=context_width, **layers)
+@pytest.mark.parametrize("keep_tokens", [True, False])
+@pytest.mark.parametrize("span_ends", [True, False])
+def test_spans_and_pairs_equal_the_formulas(layers, context_width, keep_tokens, span_ends):
+    changes = {"context_width": context_width, "keep_tokens": keep_tokens, "span_ends": span_ends}
+    encoder = make_encoder(**changes, **layers)
     spans, pairs = run(encoder)
     assert torch.allclose(spans, expected_spans(encoder), atol=1e-9)
     assert torch.allclose(pairs, expected_pairs(encoder), atol=1e-9)

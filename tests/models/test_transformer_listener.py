@@ -115,6 +115,23 @@ def test_gradient_goes_through_the_last_layer_only(make_trf, layers, share):
         assert numpy.allclose(d_input.model_output["last_hidden_state"], expected, atol=1e-6)
 
 
+def test_several_listeners_side_by_side_train_the_transformer_together(make_trf):
+    """Two that read the last layer send back twice what one does."""
+    several = {"@layers": "concatenate.v1", "*": {x: listener_config() for x in ("one", "two")}}
+    gradients = []
+    for listener in (None, several):
+        nlp, examples = make_trf(listener)
+        trf, docs = nlp.get_pipe("transformer"), [x.predicted for x in examples]
+        torch.manual_seed(0)  # of the transformer's dropout
+        trf.update(examples)
+        vectors, backprop = tok2vec_of(nlp).begin_update(docs)
+        ramp = numpy.linspace(-1, 1, 16, dtype="f")
+        backprop([numpy.resize(ramp, x.shape) for x in vectors])
+        (shim,) = [x for node in trf.model.walk() for x in node.shims]
+        gradients.append([x.grad for x in shim._model.parameters() if x.grad is not None])
+    assert gradients[0] and all(torch.allclose(2 * x, y, atol=1e-5) for x, y in zip(*gradients))
+
+
 @pytest.mark.parametrize("layers", [[3], [0, -4], [12]])
 def test_layers_that_the_transformer_does_not_have(make_trf, layers):
     nlp, _ = make_trf(layers=layers)

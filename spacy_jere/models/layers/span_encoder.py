@@ -39,11 +39,14 @@ class SpanEncoder(nn.Module):
 
     width (int): Width of the vectors that come in.
     context_width (int): How many of their first features are the vector of the sequence that a token was read in.
-        0 makes the window's maximum the context.
+        0 makes the maximum over the window's tokens the context.
     n_widths, width_embedding (int): Rows and columns of the table of width embeddings.
     cell, hidden, birnn_dropout: Of the BiRNN layers.
     shared_layers, ner_layers, re_layers (int): BiRNN layers of both tasks and of each.
     token_dropout (Optional[float]): Rate at which whole tokens are hidden in training.
+    keep_tokens (bool): Put the vectors that come in beside what the BiRNN layers make of them. Without such layers
+        they are all there is.
+    span_ends (bool): Put the vectors of an entity's first and last token beside the maximum.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class SpanEncoder(nn.Module):
         re_layers: int,
         birnn_dropout: Optional[float],
         token_dropout: Optional[float],
+        keep_tokens: bool,
+        span_ends: bool,
     ):
         super().__init__()
         self.context_width = context_width
@@ -69,25 +74,26 @@ class SpanEncoder(nn.Module):
         self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
         self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
         self.width_embedding = nn.Embedding(n_widths, width_embedding)
-        entity_tokens = own + (self.ner.width if shared_layers + ner_layers else 0)
-        relation_tokens = own + (self.re.width if shared_layers + re_layers else 0)
-        self.span_width = (context_width or own) + entity_tokens + width_embedding
-        self.pair_width = 3 * relation_tokens + 2 * width_embedding
+        self.keep_tokens = keep_tokens
+        self.span_ends = span_ends
+        entity_tokens, relation_tokens = self._width_of(self.ner, own), self._width_of(self.re, own)
+        parts = 3 if span_ends else 1
+        self.span_width = (context_width or entity_tokens) + parts * entity_tokens + width_embedding
+        self.pair_width = (1 + 2 * parts) * relation_tokens + 2 * width_embedding
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> EncodedTokens:
         """vectors: [n_tokens, width]; lengths: [n_windows]."""
         ends = torch.cumsum(lengths, 0)
-        tokens = vectors[:, self.context_width :]
+        entities, relations = self._recurrent(vectors[:, self.context_width :], lengths)
         if self.context_width:
             context = vectors[ends - lengths, : self.context_width]
         else:
-            context = range_maximum(tokens, ends - lengths, ends)
-        entities, relations = self._recurrent(tokens, lengths)
+            context = range_maximum(entities, ends - lengths, ends)
         return EncodedTokens(entities, relations, context)
 
     def spans(self, encoded: EncodedTokens, window: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """x_s = c ∘ f(s) ∘ w_|s| (equation 1). RETURNS: [n_spans, span_width]."""
-        pooled = range_maximum(encoded.entities, start, end)
+        pooled = self._pool(encoded.entities, start, end)
         return torch.cat([encoded.context[window], pooled, self._width(start, end)], 1)
 
     def pairs(
@@ -99,27 +105,44 @@ class SpanEncoder(nn.Module):
         start, end: Of the entities, [n_entities]. heads, tails: [n_pairs]. RETURNS: [n_pairs, pair_width].
         """
         tokens = encoded.relations
-        pooled, widths = range_maximum(tokens, start, end), self._width(start, end)
+        pooled, widths = self._pool(tokens, start, end), self._width(start, end)
         left = torch.minimum(end[heads], end[tails])
         right = torch.maximum(start[heads], start[tails])
         between = range_maximum(tokens, left, right)
         return torch.cat([between, pooled[heads], pooled[tails], widths[heads], widths[tails]], 1)
 
+    def _pool(self, tokens: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        """f(s), the maximum over a span; with `span_ends` its first and last token too (Lee et al. 2017, arXiv 1707.07045,
+        section 4): BiRNN layers put there what stands before and after the span."""
+        maximum = range_maximum(tokens, start, end)
+        return (
+            torch.cat([maximum, tokens[start], tokens[end - 1]], 1) if self.span_ends else maximum
+        )
+
     def _recurrent(self, tokens: Tensor, lengths: Tensor) -> Tuple[Tensor, Tensor]:
-        """RETURNS: Token vectors for entities and for relations, with what their BiRNN layers add."""
-        if not (self.shared.layers or self.ner.layers or self.re.layers):
+        """RETURNS: Token vectors for entities and for relations."""
+        if not (self._adds(self.ner) or self._adds(self.re)):
             return tokens, tokens
         packing = make_packing(lengths)
         hidden = tokens * self.token_dropout(tokens.new_ones(len(tokens), 1))
         shared = self.shared(hidden[packing.order], packing)
         found = []
         for stack in (self.ner, self.re):
-            if self.shared.layers or stack.layers:
-                added = stack(shared, packing)[packing.inverse]
-                found.append(torch.cat([tokens, added], 1))
-            else:
-                found.append(tokens)
+            vectors = tokens
+            if self._adds(stack):
+                vectors = stack(shared, packing)[packing.inverse]
+                if self.keep_tokens:
+                    vectors = torch.cat([tokens, vectors], 1)
+            found.append(vectors)
         return found[0], found[1]
+
+    def _adds(self, stack: BiRNNStack) -> bool:
+        return len(self.shared.layers) + len(stack.layers) > 0
+
+    def _width_of(self, stack: BiRNNStack, own: int) -> int:
+        if not self._adds(stack):
+            return own
+        return stack.width + (own if self.keep_tokens else 0)
 
     def _width(self, start: Tensor, end: Tensor) -> Tensor:
         rows = (end - start).clamp(max=self.width_embedding.num_embeddings - 1)

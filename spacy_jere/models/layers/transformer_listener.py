@@ -8,7 +8,9 @@ from typing import Any, Callable, List, Optional, Tuple, cast
 
 import numpy
 from spacy.tokens import Doc
-from thinc.api import Model, chain
+from thinc.api import Model
+from thinc.layers.chain import forward as chain_forward
+from thinc.layers.chain import init as chain_init
 from thinc.types import Floats2d, Ragged
 
 from ...errors import Errors
@@ -48,15 +50,27 @@ def build_transformer_listener_v1(
         layers=[pooling],
         attrs={"grad_factor": grad_factor, "context": context},
     )
-    model: Model = (
-        chain(listener, pooled)
-        if layers is None
-        else chain(listener, _layer_mixing(layers), pooled)
-    )
+    nodes = [listener, pooled] if layers is None else [listener, _layer_mixing(layers), pooled]
+    name = ">>".join(node.name for node in nodes)
+    model: Model = Model(name, _forward, init=chain_init, dims={"nO": None}, layers=nodes)
     model.set_ref("listener", listener)
     if context:
         model.set_ref("context", listener)
     return cast(Model[List[Doc], List[Floats2d]], model)
+
+
+def _forward(
+    model: Model, docs: List[Doc], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
+    """As `chain`, and can stand beside others of its kind in `concatenate`, which adds up what their callbacks return.
+    Of several listeners only the last one's returns something, None the others'."""
+    vectors, backprop = chain_forward(model, docs, is_train)
+
+    def backprop_nothing(d_vectors: List[Floats2d]) -> List[Doc]:
+        backprop(d_vectors)
+        return []
+
+    return vectors, backprop_nothing
 
 
 def _pooled_forward(

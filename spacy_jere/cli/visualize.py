@@ -1,0 +1,91 @@
+"""`python -m spacy jere visualize`: what a pipeline finds, as a page of pictures."""
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+import spacy.util
+import typer
+from spacy.cli._util import setup_gpu
+from wasabi import msg
+
+from ..corpus import JointCorpus
+from ..errors import Errors
+from ..formats.source import read_json_lines, read_lines
+from ..visualize import STYLES, render
+from ._docs import read_docs
+from ._pipeline import check_annotated, comparison_of, predict
+
+
+def visualize_cli(
+    model: str = typer.Argument(..., help="Model name or path"),
+    texts: Path = typer.Argument(..., help=".txt with one text a line, .jsonl with a 'text' a line, or .spacy file"),
+    output: Path = typer.Argument(..., help="HTML file to write", dir_okay=False),
+    style: str = typer.Option("arcs", "--style", "-s", help=" or ".join(STYLES)),
+    gold: bool = typer.Option(False, "--gold", help="Compare with the annotation of a .spacy file"),
+    limit: int = typer.Option(100, "--limit", "-l", help="Greatest number of texts; 0 for all", min=0),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+) -> None:  # fmt: skip
+    """Draw the entities and relations found in texts."""
+    setup_gpu(use_gpu, silent=True)
+    try:
+        n_texts = visualize(model, texts, output, style=style, gold=gold, limit=limit)
+    except (ValueError, OSError) as error:
+        msg.fail("Can't draw this", str(error), exits=1)
+    msg.good(f"{n_texts:,} {'text' if n_texts == 1 else 'texts'} -> {output}")
+
+
+def visualize(
+    model: str,
+    texts: Path,
+    output: Path,
+    *,
+    style: str = "arcs",
+    gold: bool = False,
+    limit: int = 0,
+) -> int:
+    """Write a page with what a pipeline finds.
+
+    texts (Path): A .txt, .jsonl or .spacy file, or a folder of .spacy files.
+    style (str): "arcs" or "table".
+    gold (bool): Compare with the annotation, which only .spacy files have.
+    limit (int): The greatest number of texts; 0 for all.
+    RETURNS (int): How many texts were drawn.
+    RAISES (ValueError): A file of another kind or without texts, an unknown style, no annotation to compare with.
+    """
+    if style not in STYLES:
+        raise ValueError(Errors.E500.format(style=style, known=", ".join(STYLES)))
+    annotated = texts.suffix == ".spacy" or texts.is_dir()
+    if gold and not annotated:
+        raise ValueError(Errors.E351.format(path=texts))
+    # Before the pipeline is loaded, which takes its time
+    lines = [] if annotated else _read_texts(texts)
+    if not (lines or (annotated and next(read_docs([texts]), None))):
+        raise ValueError(Errors.E352.format(path=texts))
+    nlp = spacy.util.load_model(model)
+    options: Dict[str, Any] = {"title": f"Entities and relations: {texts.name}"}
+    options.update(comparison_of(nlp))
+    if annotated:
+        examples = predict(nlp, JointCorpus(texts, limit=limit)(nlp))
+        docs = [x.predicted for x in examples]
+        if gold:
+            check_annotated(examples, texts)
+            options["gold"] = examples
+    else:
+        docs = list(nlp.pipe(lines[: limit or None]))
+    page = render(docs, style=style, page=True, jupyter=False, options=options)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(page, encoding="utf8")
+    return len(docs)
+
+
+def _read_texts(path: Path) -> List[str]:
+    if path.suffix == ".txt":
+        return [line.strip() for _, line in read_lines(path) if line.strip()]
+    if path.suffix != ".jsonl":
+        raise ValueError(Errors.E350.format(path=path))
+    texts = []
+    for place, item in read_json_lines(path):
+        if not isinstance(item.get("text"), str):
+            place.fail('there is no "text"')
+        texts.append(item["text"])
+    return texts
