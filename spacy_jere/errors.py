@@ -122,7 +122,6 @@ class Errors:
     # Data check
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
-    E332 = "[E332] There is no config whose settings could be changed: {names}."
     # Thresholds
     E340 = "[E340] There are no annotated relations to find thresholds with."
     E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."

@@ -33,8 +33,6 @@ def debug_data_cli(
     """
     try:
         overrides = parse_config_overrides(ctx.args)
-        if ctx.args and config is None:
-            raise ValueError(Errors.E332.format(names=", ".join(overrides)))
         settings = {} if config is None else config_settings(config, overrides)
         given = {"train": train, "dev": dev, "max_span_width": max_span_width}
         settings.update({key: value for key, value in given.items() if value is not None})

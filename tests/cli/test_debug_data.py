@@ -110,6 +110,12 @@ def test_settings_of_the_config_can_be_changed(config, corpus):
     assert "PERSON" in run(path, "--paths.train", corpus[0], "--train", corpus[1])[1]
 
 
+@pytest.mark.parametrize("args", [["--verbos"], ["--train", "{train}", "--paths.train=x"]])
+def test_unknown_options_and_settings_without_a_config_are_refused(corpus, args):
+    code, output = run(*(x.format(train=corpus[0]) for x in args))
+    assert code == 2 and args[-1] in output
+
+
 def test_texts_that_occur_twice_are_listed(corpus):
     listed = "1,200 Ada Byron met Bo"
     code, output = run("-t", corpus[0], "-d", corpus[1], "--verbose")
@@ -150,7 +156,7 @@ def test_exit_code_says_whether_training_would_stop(config, corpus, schema, code
         (["--train", "{none}"], "E324"),
         (["--train", "{train}", "--dev", "{none}"], "E324"),
         (["{wrong}", "--train", "{train}"], "E110"),
-        (["--train", "{train}", "--paths.train=x"], "E332"),
+        (["{plain}", "--train", "{train}", "--nowhere.train=x"], "nowhere"),
     ],
 )
 def test_faults_are_named(config, corpus, tmp_path, args, code):
