@@ -23,6 +23,7 @@ from ..formats import (
     align,
     docbin,
     find_writer,
+    guess_format,
     make_sentence_setter,
     read_records,
     write_docs,
@@ -190,6 +191,8 @@ def _sources(source: Path, format: Optional[str], to: str) -> List[Path]:
     elif format is None and to != docbin.NAME:  # else they are what an earlier call wrote there
         suffixes.append(docbin.WRITES)
     found = sorted(x for x in source.iterdir() if x.suffix in suffixes or _is_brat_folder(x))
+    if format is None:
+        found = [file for file in found if not _is_prose(file)]
     if not found:
         raise SourceError(Errors.E307.format(path=source, suffixes=", ".join(suffixes)))
     for left, right in pairwise(sorted(found, key=lambda file: file.stem)):
@@ -198,6 +201,14 @@ def _sources(source: Path, format: Optional[str], to: str) -> List[Path]:
                 Errors.E308.format(left=left, right=right, name=left.stem + WRITERS[to].WRITES)
             )
     return found
+
+
+def _is_prose(path: Path) -> bool:
+    """A README.txt beside the data is left out, and said to be. A file with any other suffix has to be data."""
+    prose = path.suffix == ".txt" and guess_format(path) is None
+    if prose:
+        msg.warn(f"{path} left out: it looks like none of the formats")
+    return prose
 
 
 def _is_brat_folder(path: Path) -> bool:

@@ -89,7 +89,7 @@ def read_records(path: Union[str, Path], format: Optional[str] = None, **options
     path = Path(path)
     known = ", ".join(FORMATS)
     if format is None:
-        format = next((name for name, module in FORMATS.items() if module.sniff(path)), None)
+        format = guess_format(path)
         if format is None:
             raise SourceError(Errors.E300.format(path=path, known=known))
     if format not in FORMATS:
@@ -101,6 +101,11 @@ def read_records(path: Union[str, Path], format: Optional[str] = None, **options
         skipped = ", ".join(f"{count} {kind}" for kind, count in records.skipped.items())
         raise SourceError(Errors.E304.format(path=path, skipped=skipped or "nothing"))
     return records
+
+
+def guess_format(path: Path) -> Optional[str]:
+    """RETURNS (Optional[str]): The first of FORMATS that a file or folder looks like; None if it is none."""
+    return next((name for name, module in FORMATS.items() if module.sniff(path)), None)
 
 
 def write_docs(
@@ -168,6 +173,7 @@ __all__ = [
     "SourceError",
     "align",
     "find_writer",
+    "guess_format",
     "make_sentence_setter",
     "read_records",
     "to_docs",

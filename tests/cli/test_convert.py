@@ -100,6 +100,16 @@ def test_folder_becomes_a_corpus_for_each_file(source, convert):
     assert (counts["Peop"], counts["PER"]) == ([1, 0], [0, 2])
 
 
+def test_prose_beside_the_data_is_left_out_and_named(source, convert):
+    (source / "README.txt").write_text("Two corpora, and how they were made.", encoding="utf8")
+    result, files = convert(source)
+    assert result.exit_code == 0, result.output
+    assert sorted(files) == ["dev.spacy", "train.spacy"]
+    assert "README.txt left out: it looks like none of the formats" in flat(result.output)
+    assert convert(source / "README.txt")[0].exit_code == 1
+    assert convert(source, "--format", "conll04")[0].exit_code == 1
+
+
 def test_big_numbers_are_easy_to_read(source, convert):
     (source / "train.json").write_text(json.dumps(json.loads(SPERT) * 500), encoding="utf8")
     assert re.search(r"tokens\s+4,000\b", convert(source / "train.json")[0].output)
