@@ -17,7 +17,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 from wasabi import msg
 
-from spacy_jere.formats.writers import WRITERS
+from spacy_jere.formats import WRITERS
 
 ENTITIES = ((0, 2, "PERSON"), (5, 6, "ORG"), (9, 11, "LOC"), (15, 16, "DATE"))
 RELATIONS = ((0, 1), (0, 2), (1, 2), (1, 3), (0, 3))

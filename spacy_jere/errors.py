@@ -77,13 +77,13 @@ class Errors:
     E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
     E303 = "[E303] No such file: {path}"
     E304 = "[E304] {path} holds nothing to read. Left out: {skipped}."
-    E305 = "[E305] {path} is not UTF-8 text (byte {position}). Save it as UTF-8."
+    E305 = "[E305] {path}, line {line}: not UTF-8 text (byte {position} of the file). Save it as UTF-8."
     E306 = (
         "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
         "--paths.dev."
     )
     E307 = "[E307] No file or folder to read in {path}. Files end in {suffixes}."
-    E308 = "[E308] {left} and {right} would both become {name}.spacy. Rename one of them."
+    E308 = "[E308] {left} and {right} would both become {name}. Rename one of them."
     E309 = (
         "[E309] Entity '{label}' has words {start}:{end}, which are not there or are white space."
     )
@@ -117,7 +117,8 @@ class Errors:
         "DocBin(store_user_data=True), and is doc._.relations set?"
     )
     E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
-    E325 = "[E325] --base belongs to the format 'turtle', not to '{format}'."
+    E325 = "[E325] The format '{format}' knows no '{option}'. It is written with: {known}."
+    E326 = "[E326] {path} may be {names}. Name the one that is wanted with --to."
     # Data check
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'

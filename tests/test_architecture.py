@@ -41,7 +41,7 @@ ALLOWED = {
 PAPER = {"models.joint", "models.layers", "models.shim", "models.types"}
 WITHOUT_TORCH = [
     "spacy_jere", "spacy_jere.relations", "spacy_jere.schema", "spacy_jere.scorer", "spacy_jere.corpus",
-    "spacy_jere.formats", "spacy_jere.formats.writers", "spacy_jere.data_check", "spacy_jere.callbacks", "spacy_jere.cli",
+    "spacy_jere.formats", "spacy_jere.data_check", "spacy_jere.callbacks", "spacy_jere.cli",
     "spacy_jere.analysis", "spacy_jere.visualize",
 ]  # fmt: skip
 TORCH = {"torch", "torchcrf"}

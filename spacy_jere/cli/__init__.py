@@ -15,7 +15,10 @@ from .visualize import visualize_cli
 
 app = typer.Typer(name="jere", help="Joint entity and relation extraction.", no_args_is_help=True)
 app.command("convert")(convert_cli)
-app.command("debug-data")(debug_data_cli)
+# What it doesn't know are settings of the config
+app.command(
+    "debug-data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(debug_data_cli)
 app.command("errors")(errors_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("export")(export_cli)

@@ -1,13 +1,13 @@
-"""`python -m spacy jere convert`: annotated files to spaCy's .spacy files, or to another format."""
+"""`python -m spacy jere convert`: annotated files to spaCy's .spacy files, or to another format, file by file."""
 
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import spacy
 import typer
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from wasabi import msg
 
 from ..errors import Errors
@@ -21,11 +21,15 @@ from ..formats import (
     Records,
     SourceError,
     align,
+    docbin,
+    find_writer,
+    guess_format,
     make_sentence_setter,
     read_records,
+    write_docs,
 )
+from ._docs import read_docs
 
-SPACY = "spacy"
 _SPANS_KEY = "joint_ner_re"
 # How many entities that cut a token, and lost relations, are listed unless all are asked for
 _LISTED = 20
@@ -36,9 +40,9 @@ def convert_cli(
     source: Path = typer.Argument(..., help="A file, or a folder of files", exists=True),
     output: Path = typer.Argument(..., help="Folder for the files that are written"),
     format: Optional[str] = typer.Option(
-        None, "--format", "-f", help=f"{', '.join(FORMATS)}; guessed when not given"
+        None, "--format", "-f", help=f"{', '.join((*FORMATS, docbin.NAME))}; guessed when not given"
     ),
-    to: str = typer.Option(SPACY, "--to", "-t", help=", ".join((SPACY, *WRITERS))),
+    to: str = typer.Option(docbin.NAME, "--to", "-t", help=", ".join(WRITERS)),
     lang: str = typer.Option("en", "--lang", "-l", help="Language of the texts"),
     alignment: str = typer.Option(
         ALIGNMENTS[0],
@@ -61,6 +65,9 @@ def convert_cli(
     text_key: Optional[str] = typer.Option(
         None, "--text-key", help="label_studio: where a task has its text, if not under 'text'"
     ),
+    base: Optional[str] = typer.Option(
+        None, "--base", "-b", help="turtle: what all IRIs begin with"
+    ),
     verbose: bool = typer.Option(False, "--verbose", "-V", help="List all that was changed"),
 ) -> None:
     """Convert annotated texts and print what is in them."""
@@ -74,10 +81,11 @@ def convert_cli(
             lang=lang,
             alignment=alignment,
             sentences=sentences,
+            write_options={} if base is None else {"base": base},
             verbose=verbose,
             **{key: value for key, value in options.items() if value is not None},
         )
-    except SourceError as error:
+    except (ValueError, ImportError, OSError) as error:
         msg.fail("Can't convert", str(error), exits=1)
 
 
@@ -86,35 +94,47 @@ def convert(
     output: Path,
     *,
     format: Optional[str] = None,
-    to: str = SPACY,
+    to: str = docbin.NAME,
     lang: str = "en",
     alignment: str = "split",
     sentences: Optional[str] = None,
+    write_options: Optional[Dict[str, Any]] = None,
     verbose: bool = False,
     **options: Any,
 ) -> List[Path]:
     """Write one file for each file or brat folder; nothing is written unless all can be read.
 
-    source (Path): A file, or a folder whose files and brat folders are read.
-    to (str): "spacy" or one of WRITERS.
+    source (Path): A file, or a folder whose files and brat folders are read. Its .spacy files are, too, where another format
+        is written, and they alone, if they are the format.
+    format (Optional[str]): One of FORMATS, or "spacy"; None guesses it from the content.
+    to (str): One of WRITERS.
+    lang (str): The language whose tokenizer finds the tokens of texts that bring none.
+    alignment (str): What to do with an entity that cuts a token; as in `align`.
+    sentences (Optional[str]): Sets sentence boundaries where there are none; as in `make_sentence_setter`.
+    write_options (Optional[Dict[str, Any]]): Passed on to the writer.
     verbose (bool): List every entity that cuts a token and every lost relation, not only the first ones.
     options: Passed on to the reader.
     RETURNS (List[Path]): What was written.
     RAISES (SourceError): A file that can't be read.
     """
-    if to != SPACY and to not in WRITERS:
-        raise SourceError(Errors.E302.format(format=to, known=", ".join((SPACY, *WRITERS))))
+    suffix = find_writer(output, to).WRITES
     setter = None if sentences is None else make_sentence_setter(sentences, lang)
     nlp = spacy.blank(lang)
-    found = {file: read_records(file, format, **options) for file in _sources(source)}
-    corpora = {
-        file: align(records, nlp, _SPANS_KEY, alignment=alignment, sentences=setter)
-        for file, records in found.items()
-    }
-    output.mkdir(parents=True, exist_ok=True)
+    found: Dict[Path, Records] = {}
+    corpora: Dict[Path, Alignment] = {}
+    for file in _sources(source, format, to):
+        if format == docbin.NAME or (format is None and file.suffix == docbin.WRITES):
+            found[file], corpora[file] = Records(), _read_docs(file, setter, options)
+        else:
+            found[file] = read_records(file, format, **options)
+            corpora[file] = align(
+                found[file], nlp, _SPANS_KEY, alignment=alignment, sentences=setter
+            )
     written = []
     for file, (docs, _, _) in corpora.items():
-        written.append(_write(docs, output / file.stem, to))
+        # Not with_suffix: "v1.2" is a whole name.
+        written.append(output / f"{file.stem}{suffix}")
+        write_docs(docs, written[-1], to, **(write_options or {}))
         msg.good(f"{file} -> {written[-1]}")
     print_statistics({file.stem: aligned.docs for file, aligned in corpora.items()})
     for file, aligned in corpora.items():
@@ -148,32 +168,51 @@ def count_labels(docs: List[Doc]) -> "Counter[Tuple[str, str]]":
     return counts
 
 
-def _sources(source: Path) -> List[Path]:
+def _read_docs(
+    file: Path, sentences: Optional[Callable[[Doc], Doc]], options: Dict[str, Any]
+) -> Alignment:
+    """Docs as they are: they need no aligning."""
+    if options:
+        option, known = next(iter(options)), "no options"
+        raise SourceError(Errors.E313.format(format=docbin.NAME, option=option, known=known))
+    docs = list(read_docs([file]))
+    if sentences is not None:
+        docs = [doc if doc.has_annotation("SENT_START") else sentences(doc) for doc in docs]
+    return Alignment(docs, [], [])
+
+
+def _sources(source: Path, format: Optional[str], to: str) -> List[Path]:
     """The files of a folder, each brat folder in it as one; or the source itself."""
     if source.is_file() or _is_brat_folder(source):
         return [source]
     suffixes = sorted({suffix for module in FORMATS.values() for suffix in module.SUFFIXES})
+    if format == docbin.NAME:
+        suffixes = [docbin.WRITES]
+    elif format is None and to != docbin.NAME:  # else they are what an earlier call wrote there
+        suffixes.append(docbin.WRITES)
     found = sorted(x for x in source.iterdir() if x.suffix in suffixes or _is_brat_folder(x))
+    if format is None:
+        found = [file for file in found if not _is_prose(file)]
     if not found:
         raise SourceError(Errors.E307.format(path=source, suffixes=", ".join(suffixes)))
     for left, right in pairwise(sorted(found, key=lambda file: file.stem)):
         if left.stem == right.stem:
-            raise SourceError(Errors.E308.format(left=left, right=right, name=left.stem))
+            raise SourceError(
+                Errors.E308.format(left=left, right=right, name=left.stem + WRITERS[to].WRITES)
+            )
     return found
+
+
+def _is_prose(path: Path) -> bool:
+    """A README.txt beside the data is left out, and said to be. A file with any other suffix has to be data."""
+    prose = path.suffix == ".txt" and guess_format(path) is None
+    if prose:
+        msg.warn(f"{path} left out: it looks like none of the formats")
+    return prose
 
 
 def _is_brat_folder(path: Path) -> bool:
     return path.is_dir() and any(path.glob("*.ann"))
-
-
-def _write(docs: List[Doc], target: Path, to: str) -> Path:
-    # Not with_suffix: "v1.2" is a whole name.
-    target = target.with_name(target.name + (".spacy" if to == SPACY else WRITERS[to].WRITES))
-    if to == SPACY:
-        DocBin(docs=docs, store_user_data=True).to_disk(target)
-    else:
-        WRITERS[to].write(docs, target)
-    return target
 
 
 def _print_left_out(file: Path, records: Records) -> None:

@@ -5,14 +5,17 @@ from typing import Any, Callable, Dict, List, Optional
 
 import spacy.util
 import typer
-from wasabi import msg
+from spacy.cli._util import parse_config_overrides
+from wasabi import Printer, msg
 
 from ..data_check import check_data
 from ..errors import Errors
+from ..formats.source import shorten
 from ._docs import read_docs
 
 
 def debug_data_cli(
+    ctx: typer.Context,
     config: Optional[Path] = typer.Argument(
         None, help="Config to take paths and settings from", exists=True, dir_okay=False
     ),
@@ -21,10 +24,16 @@ def debug_data_cli(
     max_span_width: Optional[int] = typer.Option(
         None, "--max-span-width", "-w", help="Limit for an entity's tokens; 10, or the config's"
     ),
+    verbose: bool = typer.Option(False, "--verbose", "-V", help="List the texts that occur twice"),
+    no_format: bool = typer.Option(False, "--no-format", "-NF", help="Plain text, for files"),
 ) -> None:
-    """Check data before training. Exits with 1 where training would stop with an error."""
+    """Check data before training. Exits with 1 where training would stop with an error.
+
+    Settings of the config can be changed as in training: --paths.train my.spacy
+    """
     try:
-        settings = {} if config is None else config_settings(config)
+        overrides = parse_config_overrides(ctx.args)
+        settings = {} if config is None else config_settings(config, overrides)
         given = {"train": train, "dev": dev, "max_span_width": max_span_width}
         settings.update({key: value for key, value in given.items() if value is not None})
         if "train" not in settings:
@@ -32,7 +41,7 @@ def debug_data_cli(
         data = debug_data(**settings)
     except ValueError as error:
         msg.fail("Can't check the data", str(error), exits=1)
-    print_data(data)
+    print_data(data, verbose, Printer(pretty=False) if no_format else msg)
     if any(finding["level"] == "error" for finding in data["findings"]):
         raise typer.Exit(1)
 
@@ -46,12 +55,14 @@ def debug_data(train: Path, dev: Optional[Path] = None, **settings: Any) -> Dict
     return check_data(read_docs([train]), None if dev is None else read_docs([dev]), **settings)
 
 
-def config_settings(path: Path) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): `train` and `dev`, where the config has these paths, and arguments of `check_data`.
+def config_settings(path: Path, overrides: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """Take settings from a config.
 
-    RAISES (ValueError): The config has no component joint_ner_re.
+    overrides (Optional[Dict[str, Any]]): Values by their dotted names.
+    RETURNS (Dict[str, Any]): `train` and `dev`, where the config has these paths, and arguments of `check_data`.
+    RAISES (ValueError): The config can't be read, or has no component joint_ner_re.
     """
-    config = spacy.util.load_config(path, interpolate=False)
+    config = spacy.util.load_config(path, overrides=overrides or {}, interpolate=False)
     components = config.get("components", {}).values()
     found = [x for x in components if x.get("factory") == "joint_ner_re"]
     if not found:
@@ -63,41 +74,56 @@ def config_settings(path: Path) -> Dict[str, Any]:
     return {**settings, **{key: Path(value) for key, value in paths.items() if value}}
 
 
-def print_data(data: Dict[str, Any]) -> None:
-    """Print tables, findings and suggestions."""
+def print_data(data: Dict[str, Any], verbose: bool = False, printer: Printer = msg) -> None:
+    """Print tables, findings and suggestions.
+
+    verbose (bool): Also list the texts that occur twice.
+    """
     splits = data["splits"]
-    msg.divider("Data")
+    printer.divider("Data")
     rows = ["documents", "tokens"]
-    _table({name: {key: x[key] for key in rows} for name, x in splits.items()})
-    _print_findings(data, "documents")
+    _table(printer, {name: {key: x[key] for key in rows} for name, x in splits.items()})
+    _print_findings(printer, data, "documents")
+    if verbose:
+        for counts in splits.values():
+            _print_texts(printer, counts["repeated_texts"])
     for topic in ("entities", "relations"):
-        msg.divider(topic.capitalize())
-        _table({name: x[topic] for name, x in splits.items()})
+        printer.divider(topic.capitalize())
+        _table(printer, {name: x[topic] for name, x in splits.items()})
         if topic == "entities":
-            _print_widths(splits["train"]["entity_widths"])
+            _print_widths(printer, splits["train"]["entity_widths"])
         else:
-            _print_pairs(splits["train"])
-        _print_findings(data, topic)
+            _print_pairs(printer, splits["train"])
+        _print_findings(printer, data, topic)
     if "dev" in splits:
-        msg.divider("Train and dev")
-        _print_findings(data, "splits")
-    _print_suggestions(data["suggestions"])
+        printer.divider("Train and dev")
+        _print_findings(printer, data, "splits")
+        if verbose:
+            _print_texts(printer, data["leaked_texts"])
+    _print_suggestions(printer, data["suggestions"])
 
 
-def _table(columns: Dict[str, Dict[str, int]]) -> None:
+def _print_texts(printer: Printer, texts: Dict[str, int]) -> None:
+    for text, n in texts.items():
+        printer.text(f"{n:>6,}  {shorten(text)}")
+
+
+def _table(printer: Printer, columns: Dict[str, Dict[str, int]]) -> None:
     rows = dict.fromkeys(row for column in columns.values() for row in column)
     table = [(row, *(f"{x.get(row, 0):,}" for x in columns.values())) for row in rows]
     if table:
-        msg.table(table, header=("", *columns), aligns=("l", *("r" for _ in columns)), divider=True)
+        printer.table(
+            table, header=("", *columns), aligns=("l", *("r" for _ in columns)), divider=True
+        )
 
 
-def _print_widths(widths: Dict[int, int]) -> None:
+def _print_widths(printer: Printer, widths: Dict[int, int]) -> None:
     if widths:
         mean = sum(width * n for width, n in widths.items()) / sum(widths.values())
-        msg.text(f"Entities of train have {mean:.1f} tokens in the mean, {max(widths)} at most")
+        printer.text(f"Entities of train have {mean:.1f} tokens in the mean, {max(widths)} at most")
 
 
-def _print_pairs(train: Dict[str, Any]) -> None:
+def _print_pairs(printer: Printer, train: Dict[str, Any]) -> None:
     rows: List[Any] = []
     for pair in train["type_pairs"]:
         labels = [
@@ -110,26 +136,26 @@ def _print_pairs(train: Dict[str, Any]) -> None:
         rows.append(row)
     if rows:
         header = ("Head", "Tail", "Pairs", "Related %", "Relations (train)")
-        msg.table(rows, header=header, aligns=("l", "l", "r", "r", "l"), divider=True)
+        printer.table(rows, header=header, aligns=("l", "l", "r", "r", "l"), divider=True)
 
 
-def _print_findings(data: Dict[str, Any], topic: str) -> None:
+def _print_findings(printer: Printer, data: Dict[str, Any], topic: str) -> None:
     printers: Dict[str, Callable[..., Any]] = {
-        "error": msg.fail,
-        "warning": msg.warn,
-        "info": msg.info,
+        "error": printer.fail,
+        "warning": printer.warn,
+        "info": printer.info,
     }
     found = [x for x in data["findings"] if x["topic"] == topic]
     for finding in found:
         printers[finding["level"]](finding["text"])
     if not any(x["level"] in ("error", "warning") for x in found):
-        msg.good("No problems found")
+        printer.good("No problems found")
 
 
-def _print_suggestions(suggestions: Dict[str, Any]) -> None:
-    msg.divider("Settings that suit the training data")
-    msg.text(f'window = "{suggestions["window"]}"')
+def _print_suggestions(printer: Printer, suggestions: Dict[str, Any]) -> None:
+    printer.divider("Settings that suit the training data")
+    printer.text(f'window = "{suggestions["window"]}"')
     if suggestions["max_span_width"] is not None:
-        msg.text(f"max_span_width = {suggestions['max_span_width']} (in models that have it)")
+        printer.text(f"max_span_width = {suggestions['max_span_width']} (in models that have it)")
     if suggestions["schema"]:
-        typer.echo(f"\n{suggestions['schema']}")  # msg would wrap its lines
+        typer.echo(f"\n{suggestions['schema']}")  # the printer would wrap its lines

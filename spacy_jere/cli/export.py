@@ -1,4 +1,4 @@
-"""`python -m spacy jere export`: relations in .spacy files to triples, tables and graphs."""
+"""`python -m spacy jere export`: relations in .spacy files to one file: triples, a table, a graph."""
 
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional
@@ -8,15 +8,14 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from ..errors import Errors
-from ..formats import turtle
-from ..formats.writers import WRITERS, find_writer
+from ..formats import WRITERS, write_docs
 from ..relations import stored_relations
 from ._docs import read_docs
 
 
 def export_cli(
     docs: List[Path] = typer.Argument(..., help=".spacy files, or folders of them"),
-    output: Path = typer.Argument(..., help="File to write; a folder for neo4j"),
+    output: Path = typer.Argument(..., help="File to write; a folder for brat and neo4j"),
     to: Optional[str] = typer.Option(
         None, "--to", "-t", help=f"{', '.join(WRITERS)}; guessed from the suffix when not given"
     ),
@@ -43,14 +42,9 @@ def export(
     RETURNS (Dict[str, int]): How many `documents` and `relations` were read.
     RAISES (ValueError): A file that is missing or not a .spacy file, an unknown format, no relations.
     """
-    writer = find_writer(output, to)
     options = {} if base is None else {"base": base}
-    if options and writer is not turtle:
-        raise ValueError(Errors.E325.format(format=writer.NAME))
-    docs = read_docs(paths)
     counts = {"documents": 0, "relations": 0}
-    output.parent.mkdir(parents=True, exist_ok=True)
-    writer.write(_counted(docs, counts), output, **options)
+    write_docs(_counted(read_docs(paths), counts), output, to, **options)
     return counts
 
 

@@ -26,7 +26,7 @@ def check_data(
     max_span_width (int): The model's limit for the tokens of an entity; 0 for none.
     schema: The component's setting of this name.
     RETURNS (Dict[str, Any]): Plain data. `splits` has the counts of "train" and "dev"; `leaked_documents` says how many of
-        dev have a text of train; `findings` is a list of dicts with `level` ("error", "warning" or "info"), `topic` and
+        dev have a text of train, and `leaked_texts` which; `findings` is a list of dicts with `level` ("error", "warning" or "info"), `topic` and
         `text`; `suggestions` has `window`, `max_span_width`, `symmetric`, `maybe_symmetric` and `schema` (config text).
     RAISES (ValueError): A schema that can't be read.
     """
@@ -35,18 +35,20 @@ def check_data(
     splits = {"train": count_split(train, counters["train"])}
     if dev is not None:
         splits["dev"] = count_split(dev, counters["dev"])
-    leaked = sum(n for text, n in counters["dev"].texts.items() if text in counters["train"].texts)
+    texts = {name: counter.texts for name, counter in counters.items()}
+    leaked = {text: n for text, n in texts["dev"].items() if text in texts["train"]}
     found = find_all(
         splits["train"],
         splits.get("dev"),
-        leaked=leaked,
+        leaked=sum(leaked.values()),
         window=window,
         max_span_width=max_span_width,
         schema=rules,
     )
     return {
         "splits": splits,
-        "leaked_documents": leaked,
+        "leaked_documents": sum(leaked.values()),
+        "leaked_texts": leaked,
         "findings": [finding._asdict() for finding in found],
         "suggestions": suggest(splits["train"]),
     }

@@ -25,6 +25,7 @@ TOTALS = (
     "crossing_entities",
     "relations_across_sentences",
     "relations_with_itself",
+    "repeated_relations",
 )
 
 
@@ -107,6 +108,7 @@ class SplitCounter:
         self, stored: List[StoredRelation], spans: Dict[Mention, Span], sentences: List[int]
     ) -> None:
         ends = {(x.head, x.tail, x.label) for x in stored}
+        self.totals["repeated_relations"] += len(stored) - len(ends)
         for head, tail, label, _ in stored:
             self.relations[label] += 1
             self.directions[head.label, label, tail.label] += 1
@@ -144,6 +146,7 @@ class SplitCounter:
         ]
         return {
             **self.totals,
+            "repeated_texts": _most_first(Counter({x: n for x, n in self.texts.items() if n > 1})),
             "entities": _most_first(self.entities),
             "documents_by_entity": _most_first(self.documents_by_entity),
             "entity_widths": dict(sorted(self.widths.items())),

@@ -112,6 +112,9 @@ def _relations(name: str, counts: Counts, window: str) -> Iterator[Finding]:
     if x := counts["relations_with_itself"]:
         text = f"{x:,} relations in {name} join an entity with itself: they are not learned"
         yield Finding("warning", topic, text)
+    if x := counts["repeated_relations"]:
+        text = f"{x:,} relations in {name} repeat another of the same two entities and label"
+        yield Finding("warning", topic, text)
     for pair in counts["type_pairs"] if name == "train" else ():
         if pair["pairs"] == pair["related"] >= ALWAYS:
             text = (

@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors, Warnings
 from ..relations import StoredRelation, mention, store_relations
+from .origin import keep_arguments, keep_id
 from .record import Record, RecordEntity
 from .source import SourceError
 
@@ -99,6 +100,7 @@ def align(
     for i, record in enumerate(records):
         doc, spans, cuts = _align_entities(i, record, _tokenize(record, nlp), alignment)
         _set_entities(doc, spans, spans_key)
+        keep_id(doc, record)
         if record.relations is not None:
             result.lost.extend(_set_relations(i, record, doc, spans))
         if record.sentences is not None:
@@ -218,15 +220,18 @@ def _set_entities(doc: Doc, spans: List[Optional[Span]], spans_key: str) -> None
 def _set_relations(
     index: int, record: Record, doc: Doc, spans: List[Optional[Span]]
 ) -> List[LostRelation]:
-    kept, lost = [], []
-    for head, tail, label in record.relations or ():
+    kept, names, lost = [], [], []
+    arguments = record.meta.get("arguments")
+    for number, (head, tail, label) in enumerate(record.relations or ()):
         head_span, tail_span = spans[head], spans[tail]
         if head_span is None or tail_span is None:
             ends = record.entities[head], record.entities[tail]
             lost.append(LostRelation(index, record.source, *ends, label))
         else:
             kept.append(StoredRelation(mention(head_span), mention(tail_span), label, None))
+            names += arguments[number : number + 1] if isinstance(arguments, list) else []
     store_relations(doc, kept)
+    keep_arguments(doc, kept, names)
     return lost
 
 

@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 from ..errors import Errors
 from ..relations import entity_mentions, stored_relations
 from .checks import check_entity, check_link
+from .origin import ID_KEY, argument_names
 from .record import Record, RecordEntity, Records
 from .source import Place, SourceError, decode, read_lines, shorten
 
@@ -33,6 +34,10 @@ _ENTITY = re.compile(
 )
 _RELATION = re.compile(r"(R[0-9]+\S*)\t(\S+) (\S+?):(\S+) (\S+?):(\S+)\s*")
 _EQUIVALENCE = re.compile(r"\*\t(\S+)((?: \S+){2,})\s*")
+# How the two of an equivalence are called: not at all
+_EQUIVALENT = ("", "")
+# What is a file's name everywhere, and doesn't hide the file
+_FILE_NAME = re.compile(r"\w[\w.+ -]{0,99}(?<![. ])")
 _SKIPPED = {
     "E": "events",
     "A": "attributes",
@@ -88,24 +93,37 @@ def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
-    """Write a folder with a .txt and an .ann file for each Doc, numbered from 0. Entities are those of doc.ents, of the span group
-    and of relations.
+    """Write a folder with a .txt and an .ann file for each Doc. Entities are those of doc.ents, of the span group and of relations;
+    arguments of relations have the names with which brat's files were read, and so have equivalences.
+
+    The files are named by `doc.user_data["id"]`, where all Docs have one that can be a file's name and no two have the same;
+    else they are numbered from 0.
 
     RAISES (SourceError): A label of several words, or a folder with other texts than those to be written. Nothing is written.
     """
     path = Path(path)
+    texts = [(_name(doc), doc.text, list(_lines(doc, spans_key))) for doc in docs]
+    names = {name.casefold() for name, _, _ in texts if name}
+    if len(names) < len(texts):
+        texts = [(f"{i:06}", text, lines) for i, (_, text, lines) in enumerate(texts)]
     files = {}
-    for number, doc in enumerate(docs):
-        files[f"{number:06}.txt"] = doc.text
-        files[f"{number:06}.ann"] = "".join(f"{line}\n" for line in _lines(doc, spans_key))
+    for name, text, lines in texts:
+        files[f"{name}.txt"] = text
+        files[f"{name}.ann"] = "".join(f"{line}\n" for line in lines)
     # They would be read together with ours.
     others = [x.name for x in path.glob("*.ann") if x.name not in files]
     if others:
         raise SourceError(Errors.E316.format(path=path, name=others[0]))
     path.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
+    for file, content in files.items():
         # Bytes, as text mode would change the line ends that offsets count.
-        (path / name).write_bytes(content.encode("utf8"))
+        (path / file).write_bytes(content.encode("utf8"))
+
+
+def _name(doc: Doc) -> str:
+    """RETURNS (str): The id of a Doc, empty where it can't be a file's name."""
+    name = str(doc.user_data.get(ID_KEY, ""))
+    return name if _FILE_NAME.fullmatch(name) else ""
 
 
 def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
@@ -113,8 +131,16 @@ def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
     for (start, end, label), number in numbers.items():
         text = re.sub(r"[\r\n]", " ", doc.text[start:end])
         yield f"T{number}\t{_one_word(label)} {start} {end}\t{text}"
-    for number, (head, tail, label, _) in enumerate(stored_relations(doc) or (), 1):
-        yield f"R{number}\t{_one_word(label)} Arg1:T{numbers[head]} Arg2:T{numbers[tail]}"
+    relations = stored_relations(doc) or []
+    n_relations = 0
+    for (head, tail, label, _), names in zip(relations, argument_names(doc, relations)):
+        _one_word(label)
+        if names == _EQUIVALENT:
+            yield f"*\t{label} T{numbers[head]} T{numbers[tail]}"
+            continue
+        n_relations += 1
+        first, second = names
+        yield f"R{n_relations}\t{label} {first}:T{numbers[head]} {second}:T{numbers[tail]}"
 
 
 def _one_word(label: str) -> str:
@@ -203,7 +229,7 @@ def _equivalence(place: Place, line: str) -> List[_Link]:
     if match is None:
         place.fail(f"expected *<tab>LABEL T1 T2, found {shorten(repr(line))}")
     label, names = match.group(1), match.group(2).split()
-    return [_Link(place, label, head, tail, ("", "")) for head, tail in pairwise(names)]
+    return [_Link(place, label, head, tail, _EQUIVALENT) for head, tail in pairwise(names)]
 
 
 def _text(file: Path, entities: Dict[str, _Entity]) -> Tuple[str, int]:

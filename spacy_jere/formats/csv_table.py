@@ -14,7 +14,7 @@ from .facts import COLUMNS, all_facts
 from .sink import whole_text
 
 NAME = "csv"
-SUFFIX = ".csv"
+WRITES = ".csv"
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path]) -> None:

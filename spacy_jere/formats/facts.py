@@ -6,8 +6,8 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 from spacy.tokens import Doc, Span
 
 from ..relations import get_relations
+from .origin import ID_KEY
 
-DOCUMENT_KEY = "id"
 COLUMNS = (
     "document",
     "head",
@@ -64,7 +64,7 @@ class Fact(NamedTuple):
 
 def document_id(doc: Doc, number: int) -> str:
     """RETURNS (str): `doc.user_data["id"]` where there is one, else the number of the Doc, counted from 0."""
-    given = doc.user_data.get(DOCUMENT_KEY)
+    given = doc.user_data.get(ID_KEY)
     return str(number if given is None else given)
 
 

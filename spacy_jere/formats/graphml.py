@@ -13,7 +13,7 @@ from .graph import Key, label_and_text, to_networkx
 from .sink import import_optional, whole_file
 
 NAME = "graphml"
-SUFFIX = ".graphml"
+WRITES = ".graphml"
 # All that the production Char of XML 1.0 leaves out
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -13,7 +13,7 @@ from .graph import Edge, Key, Node, edge_attributes, label_and_text, read_graph
 from .sink import whole_text
 
 NAME = "neo4j"
-SUFFIX = None
+WRITES = ""
 NODES = ("id:ID", "text", ":LABEL")
 RELATIONSHIPS = (
     ":START_ID",

@@ -10,7 +10,7 @@ from .graph import Key, label_and_text, to_networkx
 from .sink import import_optional, whole_text
 
 NAME = "node-link"
-SUFFIX = ".json"
+WRITES = ".json"
 
 
 def write(

@@ -10,7 +10,7 @@ from .facts import COLUMNS, all_facts
 from .sink import import_optional, whole_file
 
 NAME = "parquet"
-SUFFIX = ".parquet"
+WRITES = ".parquet"
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path], *, batch_size: int = 50_000) -> None:

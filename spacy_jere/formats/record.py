@@ -34,7 +34,7 @@ class Record:
     words: The tokens that the format brings; None where a tokenizer is to find them.
     spacing_known: Whether the text has its true spacing.
     sentences: The character at which each sentence begins; None where the format doesn't say.
-    meta: What else the format says of it, such as its id.
+    meta: What else the format says of it: `orig_id`, its id, and `arguments`, what brat calls the two ends of each relation.
     source: File and line, for messages.
     """
 

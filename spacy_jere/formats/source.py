@@ -34,10 +34,12 @@ def decode(path: Path) -> str:
     """RETURNS (str): The whole file as it is, byte-order mark and line ends included."""
     if not path.is_file():
         raise SourceError(Errors.E303.format(path=path))
+    content = path.read_bytes()
     try:
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SourceError(Errors.E305.format(path=path, position=error.start)) from None
+        line = len(re.findall(rb"\r\n|\r|\n", content[: error.start])) + 1
+        raise SourceError(Errors.E305.format(path=path, line=line, position=error.start)) from None
 
 
 def read_text(path: Union[str, Path]) -> str:

@@ -13,7 +13,9 @@ from spacy.tokens import Doc
 
 from ..relations import entity_mentions, mention_span, stored_relations
 from .checks import check_relation, check_word_entity
+from .origin import ID_KEY
 from .record import Record, RecordRelation, Records, word_offsets
+from .sink import whole_text
 from .source import Place, get_list, get_words, read_json_array, read_text
 
 NAME = "spert"
@@ -33,10 +35,16 @@ def read(path: Union[str, Path]) -> Records:
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
-    """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations."""
+    """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations;
+    `orig_id` is `doc.user_data["id"]`, where there is one.
+    """
     sentences = (_sentence(doc, spans_key) for doc in docs if len(doc))
-    lines = [json.dumps(sentence, ensure_ascii=False) for sentence in sentences]
-    Path(path).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf8")
+    with whole_text(path) as file:
+        file.write("[")
+        for i, sentence in enumerate(sentences):
+            file.write(",\n" if i else "\n")
+            file.write(json.dumps(sentence, ensure_ascii=False))
+        file.write("\n]\n")
 
 
 def _record(place: Place, item: Dict[str, Any]) -> Record:
@@ -88,4 +96,6 @@ def _sentence(doc: Doc, spans_key: str) -> Dict[str, Any]:
         ]
     if not doc.has_unknown_spaces:
         sentence["text"] = doc.text
+    if ID_KEY in doc.user_data:
+        sentence["orig_id"] = doc.user_data[ID_KEY]
     return sentence

@@ -14,7 +14,7 @@ from .facts import Fact, all_facts
 from .sink import whole_text
 
 NAME = "triples"
-SUFFIX = ".jsonl"
+WRITES = ".jsonl"
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path]) -> None:

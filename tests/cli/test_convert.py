@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_jere.cli  # noqa: F401  (adds `jere` to spaCy's commands)
+from spacy_jere.formats import WRITERS
 
 SPERT = json.dumps(
     [
@@ -96,6 +98,16 @@ def test_folder_becomes_a_corpus_for_each_file(source, convert):
     counts = table(result.output)
     assert (counts["texts"], counts["entities"], counts["relations"]) == ([1, 2], [2, 3], [1, 1])
     assert (counts["Peop"], counts["PER"]) == ([1, 0], [0, 2])
+
+
+def test_prose_beside_the_data_is_left_out_and_named(source, convert):
+    (source / "README.txt").write_text("Two corpora, and how they were made.", encoding="utf8")
+    result, files = convert(source)
+    assert result.exit_code == 0, result.output
+    assert sorted(files) == ["dev.spacy", "train.spacy"]
+    assert "README.txt left out: it looks like none of the formats" in flat(result.output)
+    assert convert(source / "README.txt")[0].exit_code == 1
+    assert convert(source, "--format", "conll04")[0].exit_code == 1
 
 
 def test_big_numbers_are_easy_to_read(source, convert):
@@ -247,6 +259,84 @@ def test_other_formats_are_written(source, convert, tmp_path, to):
         [("Ada", "PER"), ("New Oslo", "LOC")],
         ["(Ada [PER])-LIVES_IN->(New Oslo [LOC])"],
     )
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_every_format_is_written_from_any_source(source, convert, tmp_path, to):
+    """From annotations, and from the .spacy files made of them."""
+    result, files = convert(source, "--to", to)
+    assert result.exit_code == 0, result.output
+    suffix = WRITERS[to].WRITES
+    assert sorted(files) == [f"dev{suffix}", f"train{suffix}"]
+    direct = contents(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    _, files = convert(source)
+    corpus = tmp_path / "out.spacy"
+    (tmp_path / "out").rename(corpus)
+    result, _ = convert(corpus, "--to", to, *(["-f", "spacy"] if to == "spacy" else []))
+    assert result.exit_code == 0, result.output
+    assert table(result.output)["relations"] == [1, 1]
+    if to != "spacy":
+        assert contents(tmp_path / "out") == direct
+
+
+def contents(folder):
+    return {str(x.relative_to(folder)): x.read_bytes() for x in folder.rglob("*") if x.is_file()}
+
+
+def test_one_spacy_file_is_a_source(source, convert, tmp_path):
+    convert(source / "train.json")
+    result, files = convert(tmp_path / "out" / "train.spacy", "--to", "csv")
+    assert result.exit_code == 0, result.output
+    assert files["train.csv"].read_text(encoding="utf8").count("LIVES_IN") == 1
+    result, files = convert(tmp_path / "out" / "train.spacy", "-s", "sentencizer", "-f", "spacy")
+    assert result.exit_code == 0, result.output
+    docs = DocBin().from_disk(files["train.spacy"]).get_docs(spacy.blank("en").vocab)
+    assert all(doc.has_annotation("SENT_START") for doc in docs)
+
+
+def test_spacy_files_of_an_earlier_call_are_no_sources(source, convert, tmp_path):
+    convert(source)
+    for file in (tmp_path / "out").iterdir():
+        file.rename(source / file.name)
+    result, files = convert(source)
+    assert result.exit_code == 0, result.output
+    assert sorted(files) == ["dev.spacy", "train.spacy"]
+    result, _ = convert(source, "--to", "csv")
+    assert result.exit_code == 1 and "would both become dev.csv" in flat(result.output)
+    result, files = convert(source, "--to", "csv", "-f", "spacy")
+    assert result.exit_code == 0 and "dev.csv" in files
+
+
+def test_documents_of_graphs_have_their_ids(brat, convert):
+    _, files = convert(brat, "--to", "triples")
+    assert json.loads(files["notes.jsonl"].read_text(encoding="utf8"))["document"] == "a"
+
+
+def test_options_reach_the_writer(brat, convert):
+    _, files = convert(brat, "--to", "turtle", "--base", "urn:x:")
+    assert "<urn:x:entity/PER/Ada>" in files["notes.ttl"].read_text(encoding="utf8")
+
+
+@pytest.mark.parametrize(
+    "options, code",
+    [
+        (["--to", "csv", "--base", "urn:x:"], "E325"),
+        (["--to", "turtle", "--base", "here"], "E321"),
+        (["-f", "spacy"], "E324"),
+        (["-f", "spacy", "--ends", "inclusive"], "E313"),
+    ],
+)
+def test_settings_of_writers_that_cannot_be_are_refused(source, convert, options, code):
+    result, files = convert(source / "train.json", *options)
+    assert (result.exit_code, files or {}) == (1, {})
+    assert code in result.output
+
+
+def test_missing_package_is_named(source, convert, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdflib", None)
+    result, _ = convert(source, "--to", "turtle")
+    assert result.exit_code == 1 and "E320" in result.output
 
 
 def test_long_lists_are_cut(brat, convert):

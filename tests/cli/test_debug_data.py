@@ -101,6 +101,39 @@ def test_options_go_before_the_config(config, corpus):
     assert "PERSON" in run(config(corpus[0]), "--train", corpus[1])[1]
 
 
+def test_settings_of_the_config_can_be_changed(config, corpus):
+    path = config(model="max_span_width = 2")
+    model = "--components.relations.model.max_span_width"
+    code, output = run(path, "--paths.train", corpus[1], f"{model}=1")
+    assert code == 0
+    assert "PERSON" in output and "more than 1 tokens" in output
+    assert "PERSON" in run(path, "--paths.train", corpus[0], "--train", corpus[1])[1]
+
+
+@pytest.mark.parametrize("args", [["--verbos"], ["--train", "{train}", "--paths.train=x"]])
+def test_unknown_options_and_settings_without_a_config_are_refused(corpus, args):
+    code, output = run(*(x.format(train=corpus[0]) for x in args))
+    assert code == 2 and args[-1] in output
+
+
+def test_texts_that_occur_twice_are_listed(corpus):
+    listed = "1,200 Ada Byron met Bo"
+    code, output = run("-t", corpus[0], "-d", corpus[1], "--verbose")
+    assert (code, output.count(listed)) == (0, 3)  # in train, in dev, in both
+    assert listed not in run("-t", corpus[0], "-d", corpus[1])[1]
+    data = debug_data(*corpus)
+    assert (
+        data["leaked_texts"]
+        == data["splits"]["dev"]["repeated_texts"]
+        == {"Ada Byron met Bo": 1200}
+    )
+
+
+def test_output_may_be_plain(corpus):
+    output = run("-t", corpus[0], "--no-format")[1]
+    assert "documents 1,200" in output and "\x1b" not in output and "✔" not in output
+
+
 def test_models_without_limit_take_any_width(config, corpus):
     assert config_settings(config(corpus[0]))["max_span_width"] == 0
 
@@ -123,6 +156,7 @@ def test_exit_code_says_whether_training_would_stop(config, corpus, schema, code
         (["--train", "{none}"], "E324"),
         (["--train", "{train}", "--dev", "{none}"], "E324"),
         (["{wrong}", "--train", "{train}"], "E110"),
+        (["{plain}", "--train", "{train}", "--nowhere.train=x"], "nowhere"),
     ],
 )
 def test_faults_are_named(config, corpus, tmp_path, args, code):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import spacy_jere.cli  # noqa: F401  (adds `jere` to spaCy's commands)
 from spacy_jere.cli.export import export
-from spacy_jere.formats.writers import WRITERS
+from spacy_jere.formats import WRITERS
 
 
 @pytest.fixture

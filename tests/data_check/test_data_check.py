@@ -6,6 +6,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from spacy_jere.data_check import check_data
+from spacy_jere.relations import store_relations
 from spacy_jere.schema import parse_schema
 
 VOCAB = Vocab()
@@ -237,3 +238,13 @@ def test_suggested_schema_is_what_the_data_has():
 def test_schema_that_cannot_be_read():
     with pytest.raises(ValueError, match="E110"):
         check_data(many(), schema="all")
+
+
+def test_repeated_relations_are_counted():
+    """The setter of doc._.relations leaves doubles out; corpora that are converted have them."""
+    found = doc()
+    store_relations(found, [x.stored for x in found._.relations] * 3)
+    data = check_data([*many(), found])
+    assert data["splits"]["train"]["repeated_relations"] == 2
+    assert has(data, "warning", "2 relations in train repeat another")
+    assert not has(check_data(many()), "warning", "repeat another")

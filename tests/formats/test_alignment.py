@@ -235,7 +235,7 @@ def test_pipeline_without_sentences_is_refused(tmp_path):
 texts = st.text(max_size=40) | st.text(alphabet="aB .-'\n\t🏠ע\u2028", max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data(), text=texts)
 def test_splitting_loses_nothing(data, text):
     spots = [
@@ -260,7 +260,7 @@ def test_splitting_loses_nothing(data, text):
     assert again._.relations == tuple(type(x)(again, x.stored) for x in doc._.relations)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data(), text=texts, alignment=st.sampled_from(["contract", "expand"]))
 def test_what_changes_is_reported(data, text, alignment):
     spots = [
@@ -273,3 +273,14 @@ def test_what_changes_is_reported(data, text, alignment):
     reported = {cut.label: cut.result for cut in cuts}
     for i, (start, end) in enumerate(chosen):
         assert found.get(str(i)) == reported.get(str(i), text[start:end])
+
+
+@pytest.mark.parametrize(
+    "given, kept",
+    [("a/1", "a/1"), (7, 7), (2**63, str(2**63)), (1.5, "1.5"), ([1], "[1]"), (None, None)],
+)
+def test_id_is_kept_on_the_doc(given, kept):
+    (doc,) = to_docs([Record("Ada", meta={"orig_id": given})], spacy.blank("en"))
+    stored = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    (again,) = DocBin().from_bytes(stored).get_docs(spacy.blank("en").vocab)
+    assert doc.user_data.get("id") == again.user_data.get("id") == kept

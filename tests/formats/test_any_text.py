@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spacy_jere.formats import FORMATS, RecordEntity, RecordRelation
 
 SETTINGS = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

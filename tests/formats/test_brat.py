@@ -1,15 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import spacy
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from spacy_jere.formats import (
-    Record,
-    RecordEntity,
     RecordRelation,
     SourceError,
+    align,
     read_records,
     to_docs,
 )
@@ -238,47 +237,95 @@ def test_folder_with_other_texts_is_refused(pair, tmp_path):
         write(docs, tmp_path)
 
 
-def test_read_written_and_read_again(pair, tmp_path):
-    records = read(pair())
-    write(to_docs(records, spacy.blank("en")), tmp_path / "again")
-    (again,) = read(tmp_path / "again")
-    assert again.text == TEXT
-    assert sorted(again.entities) == sorted(records[0].entities)
-    ends = [
-        [(r.entities[x.head], r.entities[x.tail], x.label) for x in r.relations]
-        for r in (again, records[0])
-    ]
-    assert ends[0] == ends[1]
+NAMED = """T1\tPER 0 3\tAda
+T2\tPER 8 16\tBo Byron
+T3\tLOC 25 33\tNew Oslo
+R1\tLIVES_IN Person:T1 Place:T3
+R2\tLIVES_IN Person:T1 Home:T3
+*\tWITH T1 T2
+R3\tMET Arg1:T2 Arg2:T1
+"""
 
 
-def entities_of(doc):
-    spans = doc.spans.get("joint_ner_re", doc.ents)
-    return {(x.start_char, x.end_char, x.label_) for x in spans}
-
-
-# Not at the beginning: a byte-order mark; it is no part of a text.
-texts = st.text(min_size=1, max_size=40) | st.text(
-    alphabet="aB .-'\r\n\t🏠ע\u2028\x85", min_size=1, max_size=40
-)
-
-
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data(), text=texts.filter(lambda x: not x.startswith("\ufeff")))
-def test_any_text_comes_back(tmp_path, data, text):
-    nlp = spacy.blank("xx")
-    spots = [
-        (i, j) for i in range(len(text)) for j in range(i + 1, len(text) + 1) if text[i:j].strip()
-    ]
-    chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
-    entities = [RecordEntity(*spot, f"L{i}") for i, spot in enumerate(chosen)]
+def same(record):
+    """A record with its entities in the order of their places, as they are written."""
+    order = sorted(range(len(record.entities)), key=lambda i: record.entities[i])
     relations = [
-        RecordRelation(i, j, "R") for i in range(len(entities)) for j in range(len(entities))
+        RecordRelation(order.index(x), order.index(y), label) for x, y, label in record.relations
     ]
-    docs = to_docs([Record(text, entities, relations)], nlp)
+    return replace(record, entities=sorted(record.entities), relations=relations)
+
+
+@pytest.mark.parametrize("annotations", [ANNOTATIONS, NAMED, "", NAMED.replace("MET", "LIVES_IN")])
+def test_read_written_and_read_again(pair, tmp_path, annotations):
+    pair("Bo", "", "a.1")
+    pair(annotations=annotations, name="b c")
+    records = read(tmp_path)
+    docs = to_docs(records, spacy.blank("en"))
+    stored = DocBin(docs=docs, store_user_data=True).to_bytes()
+    for source in (docs, DocBin().from_bytes(stored).get_docs(Vocab())):
+        write(source, tmp_path / "again")
+        again = read(tmp_path / "again")
+        assert again == list(map(same, records)) and not again.skipped
+
+
+def test_what_is_written_of_arguments_is_what_was_read(pair, tmp_path):
+    write(to_docs(read(pair(annotations=NAMED)), spacy.blank("en")), tmp_path / "again")
+    assert (tmp_path / "again" / "data.ann").read_text(encoding="utf8") == NAMED
+
+
+def test_names_of_arguments_stay_with_their_relations(pair, tmp_path):
+    (doc,) = to_docs(read(pair(annotations=NAMED)), spacy.blank("en"))
+    first, *_, last = doc._.relations
+    doc._.relations = [last, (last.head, last.tail, "LIKES"), first]
+    write([doc], tmp_path / "again")
+    lines = (tmp_path / "again" / "data.ann").read_text(encoding="utf8").splitlines()
+    assert [x for x in lines if x.startswith("R")] == [
+        "R1\tMET Arg1:T2 Arg2:T1",
+        "R2\tLIKES Arg1:T2 Arg2:T1",
+        "R3\tLIVES_IN Person:T1 Place:T3",
+    ]
+
+
+def test_lost_relations_leave_the_names_of_the_others(pair, tmp_path):
+    annotations = NAMED.replace("PER 0 3\tAda", "PER 1 2\td")
+    docs, _, lost = align(
+        read(pair(annotations=annotations)), spacy.blank("en"), alignment="contract"
+    )
+    assert len(lost) == 4
+    annotations = NAMED.replace("PER 8 16\tBo Byron", "PER 11 12\tB")
+    docs, _, lost = align(
+        read(pair(annotations=annotations)), spacy.blank("en"), alignment="contract"
+    )
+    assert len(lost) == 2
+    write(docs, tmp_path / "again")
+    assert read(tmp_path / "again")[0].meta["arguments"] == [
+        ("Person", "Place"),
+        ("Person", "Home"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "ids, names",
+    [
+        (["b", "a.1"], ["b", "a.1"]),
+        (["é-1", 7], ["é-1", "7"]),
+        ([7, 8], ["7", "8"]),
+        ([None, None], ["000000", "000001"]),
+        (["a", None], ["000000", "000001"]),
+        (["a", "A"], ["000000", "000001"]),
+        (["a", "b/c"], ["000000", "000001"]),
+        (["a", ".."], ["000000", "000001"]),
+        (["a", "b."], ["000000", "000001"]),
+        (["a", "x" * 200], ["000000", "000001"]),
+    ],
+)
+def test_files_have_the_names_of_their_docs(tmp_path, ids, names):
+    docs = [Doc(Vocab(), words=[str(i)]) for i in range(2)]
+    for doc, id in zip(docs, ids):
+        if id is not None:
+            doc.user_data["id"] = id
     write(docs, tmp_path)
-    (again,) = to_docs(read(tmp_path), nlp)
-    assert again.text == text
-    assert entities_of(again) == entities_of(docs[0])
-    assert [x.to_dict() for x in again._.relations] == [x.to_dict() for x in docs[0]._.relations]
+    texts = {x.stem: x.read_text(encoding="utf8") for x in tmp_path.glob("*.txt")}
+    assert texts == {names[0]: "0 ", names[1]: "1 "}
+    assert len(list(tmp_path.glob("*.ann"))) == 2

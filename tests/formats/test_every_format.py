@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 
 import pytest
 import spacy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from spacy.tokens import DocBin
 
 from spacy_jere.formats import FORMATS, WRITERS, Record, Records, SourceError, read_records, to_docs
 
@@ -33,6 +35,8 @@ def test_modules_rhyme(name):
     assert callable(module.read) and callable(module.sniff)
     assert module.SUFFIXES and all(x.startswith(".") for x in module.SUFFIXES)
     assert hasattr(module, "write") is (name in WRITERS) is hasattr(module, "WRITES")
+    if name in WRITERS:
+        assert WRITERS[name] is module
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -87,12 +91,21 @@ def test_empty_file(save, save_example, name, content):
 
 
 def reads_or_names_the_file(name, path):
-    """What is read must also be fit for Docs."""
-    for function in (FORMATS[name].sniff, lambda x: to_docs(FORMATS[name].read(x), NLP)):
+    """What is read must also be fit for Docs, and these for a .spacy file."""
+
+    def convert(path):
+        DocBin(docs=to_docs(FORMATS[name].read(path), NLP), store_user_data=True).to_bytes()
+
+    for function in (FORMATS[name].sniff, convert):
         try:
             function(path)
         except SourceError as error:
-            assert str(path.with_suffix("")) in str(error)
+            # Of a brat text either of its two files
+            place = rf"\[E30[15]\] {re.escape(str(path.with_suffix('')))}\.\w+, line (\d+): ."
+            match = re.match(place, str(error))
+            assert match, str(error)
+            n_lines = len(re.findall(rb"\r\n|\r|\n", path.read_bytes())) + 1
+            assert 1 <= int(match[1]) <= n_lines
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 import spacy
@@ -153,7 +152,7 @@ def test_write_then_read_gives_the_same_records(vocab, tmp_path):
     path = tmp_path / "out.json"
     write(to_docs(RECORDS, vocab), path)
     for read_again, record in zip(read_records(path), RECORDS, strict=True):
-        assert read_again == replace(record, meta={})
+        assert read_again == record
     assert "עדה" in path.read_text(encoding="utf8")
 
 
@@ -215,7 +214,7 @@ def test_ends_of_relations_are_written_whether_or_not_they_are_entities(vocab, t
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     data=st.data(), text=st.text(max_size=30) | st.text(alphabet="aB .-\n\t🏠ע\u2028", max_size=30)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdflib.namespace import DCTERMS, PROV, RDF, RDFS
 
-from spacy_jere.formats.turtle import write
+from spacy_jere.formats.turtle import to_rdflib, write
 
 BASE = "http://example.org/"
 NIF = rdflib.Namespace("http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#")
@@ -79,6 +79,34 @@ def test_written_graph_is_that_of_the_docs(
     assert rows(graph) == hard_rows
     related = {end[:2] for row in hard_rows for end in (row[1], row[3])}
     assert entities(graph) == related | (hard_lone_entities if lone_entities else set())
+
+
+def test_graph_of_rdflib_is_what_is_written(tmp_path, hard_docs):
+    write(hard_docs, tmp_path / "out.ttl", base="urn:x:", lone_entities=False)
+    graph = to_rdflib(hard_docs, base="urn:x:", lone_entities=False)
+    assert set(graph) == set(read(tmp_path / "out.ttl"))
+    assert "nif:Context" in graph.serialize(format="turtle")
+
+
+@pytest.mark.parametrize("text", ['a\n"', 'a\n\\"', '"""\n"""', "\r\n\\", 'a\\"', "\x00\x85\u2028"])
+def test_texts_are_short_strings_of_turtle(tmp_path, new_doc, text):
+    """A long string that ends in a quote is read by rdflib, but it is none."""
+    doc = new_doc([text, "is", "Bo"], [((0, 1, "X"), (2, 3, "X"), "SAME", None)])
+    write([doc], tmp_path / "out.ttl")
+    assert '"""' not in (tmp_path / "out.ttl").read_text(encoding="utf8").replace('\\"', "")
+    assert (text, "X") in entities(read(tmp_path / "out.ttl"))
+
+
+def test_texts_with_one_id_stay_apart(tmp_path, new_doc):
+    relation = ((0, 1, "X"), (2, 3, "X"), "MET", None)
+    docs = [new_doc([x, "met", "Bo"], [relation], id="7/2") for x in ("Ada", "Cyd", "Dee")]
+    write([*docs, new_doc(["Ann", "met", "Bo"], [relation], id="7")], tmp_path / "out.ttl")
+    graph = read(tmp_path / "out.ttl")
+    contexts = sorted(parts(x)[1:] for x in graph.subjects(RDF.type, NIF.Context))
+    assert contexts == [["7"], ["7/2"], ["7/2", "2"], ["7/2", "3"]]
+    names = {str(x) for x in graph.objects(None, DCTERMS.identifier)}
+    assert names == {"7", "7/2"}
+    assert all(len(list(graph.objects(x, NIF.anchorOf))) <= 1 for x in graph.subjects())
 
 
 def test_relations_are_triples(tmp_path, hard_docs):

@@ -4,18 +4,34 @@ from pathlib import Path
 
 import pytest
 
-from spacy_jere.formats.writers import WRITERS, find_writer
+from spacy_jere.formats import WRITERS, SourceError, find_writer, read_records, write_docs
 
 SUFFIXES = {
+    "spacy": ".spacy",
+    "spert": ".json",
+    "brat": "",
     "triples": ".jsonl",
     "csv": ".csv",
+    "parquet": ".parquet",
     "turtle": ".ttl",
     "graphml": ".graphml",
     "node-link": ".json",
-    "neo4j": None,
-    "parquet": ".parquet",
+    "neo4j": "",
 }
-NEEDS = {"graphml": "networkx", "node-link": "networkx", "parquet": "pyarrow"}
+# By which the format is known: others have it, too, or it is a folder's
+CLEAR = {name: suffix for name, suffix in SUFFIXES.items() if suffix not in (".json", "")}
+NEEDS = {
+    "graphml": "networkx",
+    "node-link": "networkx",
+    "parquet": "pyarrow",
+    "turtle": "rdflib",
+}
+
+
+@pytest.fixture
+def hard_docs(hard_docs):
+    """Without what brat can't hold: labels of several words, or none."""
+    return [hard_docs[i] for i in (0, 2, 3, 4, 5)]
 
 
 def files(folder):
@@ -25,14 +41,14 @@ def files(folder):
 def test_every_format_has_the_same_names():
     assert list(WRITERS) == list(SUFFIXES)
     for name, module in WRITERS.items():
-        assert (name, SUFFIXES[name]) == (module.NAME, module.SUFFIX)
+        assert (name, SUFFIXES[name]) == (module.NAME, module.WRITES)
         assert callable(module.write)
 
 
 @pytest.mark.parametrize("name, suffix", SUFFIXES.items())
 def test_format_is_named_or_goes_by_the_suffix(name, suffix):
     assert name == find_writer(Path("out.xyz"), name).NAME
-    if suffix:
+    if name in CLEAR:
         assert name == find_writer(Path(f"a.b{suffix}")).NAME
         assert name == find_writer(Path(f"out{suffix.upper()}")).NAME
 
@@ -43,8 +59,13 @@ def test_other_suffixes_are_refused(path):
         find_writer(Path(path))
 
 
+def test_suffix_of_several_formats_is_refused():
+    with pytest.raises(SourceError, match=r"E326.*out\.json may be spert and node-link"):
+        find_writer(Path("out.json"))
+
+
 def test_unknown_format_is_refused():
-    with pytest.raises(ValueError, match=r"E302.*'rdf'.*turtle"):
+    with pytest.raises(SourceError, match=r"E302.*'rdf'.*turtle"):
         find_writer(Path("out.csv"), "rdf")
 
 
@@ -77,7 +98,7 @@ def test_after_an_error_there_is_what_was_there_before(name, before, tmp_path, h
     assert bool(there) is before
 
 
-@pytest.mark.parametrize("name", ["triples", "csv", "parquet", "turtle", "neo4j"])
+@pytest.mark.parametrize("name", ["spert", "triples", "csv", "parquet", "turtle", "neo4j"])
 def test_docs_are_not_kept(name, tmp_path, new_doc):
     alive, most = set(), 0
 
@@ -119,7 +140,7 @@ def test_other_formats_need_no_package(name, tmp_path, monkeypatch, hard_docs):
     WRITERS[name].write(hard_docs, tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [x for x in WRITERS if x not in ("brat", "spacy")])
 def test_merged_tokens_are_written_as_the_views_of_relations_have_them(name, tmp_path, new_doc):
     doc = new_doc(["New", "Oslo", "is", "in", "Rome"], [((1, 2, "X"), (4, 5, "X"), "IN", None)])
     with doc.retokenize() as retokenizer:
@@ -127,6 +148,28 @@ def test_merged_tokens_are_written_as_the_views_of_relations_have_them(name, tmp
     WRITERS[name].write([doc], tmp_path / "out")
     written = b"".join(files(tmp_path).values())
     assert b"New Oslo" in written.replace(b"New Oslo is in Rome", b"")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("as_path", [Path, str])
+def test_function_writes_every_format(name, as_path, tmp_path, hard_docs):
+    WRITERS[name].write(hard_docs, tmp_path / "out")
+    written = files(tmp_path / "out") or (tmp_path / "out").read_bytes()
+    path = tmp_path / "new" / "folder" / f"out{SUFFIXES[name]}"
+    write_docs(hard_docs, as_path(path), None if name in CLEAR else name)
+    assert (files(path) or path.read_bytes()) == written
+
+
+def test_function_passes_options_on(tmp_path, hard_docs):
+    write_docs(hard_docs, tmp_path / "out.ttl", base="urn:x:")
+    assert "<urn:x:entity/PER/Ada>" in (tmp_path / "out.ttl").read_text(encoding="utf8")
+    write_docs(hard_docs, tmp_path / "out.json", "spert", spans_key="other")
+    assert len(read_records(tmp_path / "out.json")) == 4
+    with pytest.raises(SourceError, match=r"E325.*'turtle' knows no 'bases'.*with: base, key, "):
+        write_docs(hard_docs, tmp_path / "none" / "out.ttl", bases="urn:x:")
+    with pytest.raises(SourceError, match=r"E325.*'csv' knows no 'key'.*no options"):
+        write_docs(hard_docs, tmp_path / "none" / "out.csv", key=str)
+    assert not (tmp_path / "none").exists()
 
 
 def test_numbers_count_all_docs(tmp_path, new_doc):
