@@ -34,8 +34,6 @@ CASINGS = (
 # Code points below this have a row of their own in the table of characters; others share the rest.
 _OWN_ROWS = 0x250
 _SHARED_ROWS = 0x100
-# Root mean square of a static vector: about that of the hidden states of BERT and its kin
-_STATIC_RMS = 0.5
 # Longer words (links, sequences) keep their first and last characters.
 _MAX_CHARACTERS = 40
 
@@ -49,7 +47,7 @@ def build_token_features_v1(
     """Concatenate what is known of each token.
 
     contextual (Optional[TokenVectors]): Any tok2vec: a CNN, a listener, a transformer.
-    static_vectors (bool): The pipeline's word vectors, all of one length; zeros where a word has none, in no casing.
+    static_vectors (bool): The pipeline's word vectors, as they are; zeros where a word has none, in no casing.
     characters (Optional[int]): Width of the character embeddings and units of each direction of the GRU over them.
     casing (bool): One of seven classes, one-hot.
     RETURNS (TokenVectors): Token vectors; their width is known after initialization.
@@ -96,11 +94,11 @@ def _static_forward(
 
 
 def _lookup(doc: Doc, ops: Any) -> Floats2d:
-    """Each token's vector, scaled, else that of its lower case, else zeros. RETURNS: [n_tokens, width]."""
+    """Each token's vector, else that of its lower case, else zeros. RETURNS: [n_tokens, width]."""
     vectors = doc.vocab.vectors
     keys = doc.to_array([ORTH, LOWER]).reshape((len(doc), 2))
     if vectors.mode == Mode.floret:
-        return _scaled(ops.asarray(vectors.get_batch(keys[:, 0])), ops)
+        return ops.as_contig(ops.asarray(vectors.get_batch(keys[:, 0])))
     rows = vectors.find(keys=keys[:, 0])
     missing = rows < 0
     if missing.any():
@@ -108,16 +106,7 @@ def _lookup(doc: Doc, ops: Any) -> Floats2d:
     table = ops.asarray(vectors.data)
     found = table[ops.asarray(rows)]
     found[ops.asarray(rows < 0)] = 0
-    return _scaled(found, ops)
-
-
-def _scaled(vectors: Any, ops: Any) -> Floats2d:
-    """Give all vectors one length. Those of en_core_web_md have a root mean square of 4: as they are, they drown the other
-    features and saturate the gates of recurrent layers."""
-    vectors = vectors.astype("f")
-    length = ops.xp.linalg.norm(vectors, axis=1, keepdims=True)
-    wanted = _STATIC_RMS * vectors.shape[1] ** 0.5
-    return cast(Floats2d, ops.as_contig(vectors * (wanted / ops.xp.maximum(length, 1e-6))))
+    return ops.as_contig(found.astype("f"))
 
 
 def _casing_layer() -> TokenVectors:
