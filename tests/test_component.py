@@ -47,7 +47,6 @@ BIRNN_SETTINGS = {
     "birnn_dropout": None,
     "pair_dropout": 0.1,
     "re_loss_weight": 1.5,
-    "members": 2,
 }
 SPERT_SETTINGS = {
     "max_span_width": 3,

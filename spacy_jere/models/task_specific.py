@@ -7,7 +7,7 @@ relations. Entities are BIO tags scored by a linear-chain CRF. Relations are sco
 from the last token of each and from the entities' labels.
 """
 
-from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple, cast
+from typing import Dict, List, Literal, Optional, Tuple
 
 import torch
 from spacy.tokens import Doc
@@ -52,7 +52,6 @@ def build_task_specific_birnn_v1(
     birnn_dropout: Optional[float] = 0.35,
     pair_dropout: Optional[float] = 0.5,
     re_loss_weight: float = 5.0,
-    members: int = 1,
 ) -> JointModel:
     """Build the model. The defaults are the published settings for CoNLL04 (Table 1).
 
@@ -71,8 +70,6 @@ def build_task_specific_birnn_v1(
     birnn_dropout, pair_dropout (Optional[float]): Rates before each BiRNN layer and before relation scoring. null
         follows the dropout of [training], for all three.
     re_loss_weight (float): λ in L = L_NER + λ L_RE.
-    members (int): Networks of this shape over the same token vectors, which are trained side by side and vote
-        (not in the paper).
     RAISES (ValueError): A setting out of its range.
     """
     settings = {
@@ -90,7 +87,6 @@ def build_task_specific_birnn_v1(
         "birnn_dropout": birnn_dropout,
         "pair_dropout": pair_dropout,
         "re_loss_weight": re_loss_weight,
-        "members": members,
     }
     require_choice(settings, "cell", CELLS)
     require_choice(settings, "ner_activation", _ACTIVATIONS)
@@ -103,14 +99,10 @@ def build_task_specific_birnn_v1(
         "re_hidden",
         "label_width",
         "pair_context",
-        "members",
     )
     require_at_least(settings, 0, "ner_layers", "re_layers", "re_loss_weight")
     require_rate(settings, "token_dropout", "birnn_dropout", "pair_dropout")
-    if members == 1:
-        del settings["members"]
-        return build_joint_model(tok2vec, TaskSpecificBiRNN, settings)
-    return build_joint_model(tok2vec, TaskSpecificCommittee, settings)
+    return build_joint_model(tok2vec, TaskSpecificBiRNN, settings)
 
 
 class TaskSpecificBiRNN(JointHead):
@@ -167,7 +159,7 @@ class TaskSpecificBiRNN(JointHead):
         packing = make_packing(lengths)
         vectors = vectors * self.token_dropout(vectors.new_ones(len(vectors), 1))
         shared = self.shared(vectors[packing.order], packing)
-        emissions = self.score_tags(shared, packing)
+        emissions = self._emissions(shared, packing)
         losses: Dict[str, Tensor] = {}
         if targets.known.any():
             losses["ner"] = self._ner_loss(emissions, lengths, targets)
@@ -179,9 +171,22 @@ class TaskSpecificBiRNN(JointHead):
     def candidates(
         self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
     ) -> Candidates:
-        return vote([self], vectors, lengths, given)
+        packing = make_packing(lengths)
+        shared = self.shared(vectors[packing.order], packing)
+        if given is None:
+            emissions = self._emissions(shared, packing)
+            entities, scores = self._find_entities(emissions, lengths)
+        else:
+            entities, scores = given, vectors.new_ones(len(given.label))
+        heads, tails = ordered_pairs(entities.window)
+        if self.n_relation_labels and len(heads):
+            h_r = self.re(shared, packing)[packing.inverse]
+            logits = self._relation_logits(h_r, entities, heads, tails)
+        else:
+            logits = vectors.new_zeros(len(heads), self.n_relation_labels)
+        return Candidates(entities, scores, heads, tails, torch.sigmoid(logits))
 
-    def score_tags(self, shared: Tensor, packing: Packing) -> Tensor:
+    def _emissions(self, shared: Tensor, packing: Packing) -> Tensor:
         """RETURNS: [n_tokens, n_tags], in flat order."""
         return self.emissions(self.ner(shared, packing))[packing.inverse]
 
@@ -193,12 +198,12 @@ class TaskSpecificBiRNN(JointHead):
         losses = self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask)
         return losses[annotated].mean()
 
-    def score_relations(
-        self, shared: Tensor, packing: Packing, entities: Entities, heads: Tensor, tails: Tensor
-    ) -> Tensor:
-        """RETURNS: Probability of each label for each pair, [n_pairs, n_relation_labels]."""
-        h_r = self.re(shared, packing)[packing.inverse]
-        return torch.sigmoid(self._relation_logits(h_r, entities, heads, tails))
+    def _find_entities(self, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
+        steps, mask = pad_steps(lengths)
+        spans = self.crf.best_spans(emissions[steps], mask)
+        offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
+        entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
+        return entities, spans.probability
 
     def _relation_logits(
         self, h_r: Tensor, entities: Entities, heads: Tensor, tails: Tensor
@@ -237,31 +242,6 @@ class TaskSpecificBiRNN(JointHead):
         return F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype))
 
 
-class TaskSpecificCommittee(JointHead):
-    """Several networks over the same token vectors. One network of the size of all has as many weights, but what it
-    gets wrong depends on where its training began; what most of several get right doesn't.
-
-    Lakshminarayanan et al. 2017, arXiv 1612.01474. Arguments as for TaskSpecificBiRNN, and how many `members`.
-    """
-
-    def __init__(self, *, members: int, **settings: Any):
-        super().__init__()
-        self.members = nn.ModuleList(TaskSpecificBiRNN(**settings) for _ in range(members))
-
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        """RETURNS: The mean of the members' losses: each learns alone."""
-        each = [member.losses(vectors, lengths, targets) for member in self._members()]
-        return {task: torch.stack([x[task] for x in each]).mean() for task in each[0]}
-
-    def candidates(
-        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
-    ) -> Candidates:
-        return vote(self._members(), vectors, lengths, given)
-
-    def _members(self) -> List[TaskSpecificBiRNN]:
-        return [cast(TaskSpecificBiRNN, x) for x in self.members]
-
-
 class PairContext(nn.Module):
     """What stands between two entities and how far apart they are, together with the entities.
 
@@ -290,45 +270,6 @@ class PairContext(nn.Module):
         backwards = (entities.start[i] > entities.start[j]).long()
         distance = self.distance(bucket + _DISTANCES * backwards)
         return self.layer(torch.cat([between, f[i], f[j], distance], 1))
-
-
-def vote(
-    members: Sequence[TaskSpecificBiRNN],
-    vectors: Tensor,
-    lengths: Tensor,
-    given: Optional[Entities],
-) -> Candidates:
-    """What networks find together: the best path through the mean of their tag scores, and for each pair of entities the mean
-    of their probabilities."""
-    packing = make_packing(lengths)
-    shared = [member.shared(vectors[packing.order], packing) for member in members]
-    if given is None:
-        emissions = _mean([x.score_tags(y, packing) for x, y in zip(members, shared)])
-        crf = BioCRF.mean([member.crf for member in members])
-        entities, scores = _find_entities(crf, emissions, lengths)
-    else:
-        entities, scores = given, vectors.new_ones(len(given.label))
-    heads, tails = ordered_pairs(entities.window)
-    n_labels = members[0].n_relation_labels
-    if not n_labels or not len(heads):
-        return Candidates(entities, scores, heads, tails, vectors.new_zeros(len(heads), n_labels))
-    relations = [
-        x.score_relations(y, packing, entities, heads, tails) for x, y in zip(members, shared)
-    ]
-    return Candidates(entities, scores, heads, tails, _mean(relations))
-
-
-def _mean(tensors: List[Tensor]) -> Tensor:
-    return torch.stack(tensors).mean(0)
-
-
-def _find_entities(crf: BioCRF, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
-    """emissions: [n_tokens, n_tags]. RETURNS: The entities and their probabilities."""
-    steps, mask = pad_steps(lengths)
-    spans = crf.best_spans(emissions[steps], mask)
-    offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
-    entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
-    return entities, spans.probability
 
 
 def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:

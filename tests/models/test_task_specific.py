@@ -12,7 +12,6 @@ from spacy_jere.models.joint import Entities, Targets
 from spacy_jere.models.layers import pair_scores
 from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
-    TaskSpecificCommittee,
     allowed_tags,
     build_task_specific_birnn_v1,
     pad_steps,
@@ -168,83 +167,6 @@ def test_without_relation_labels():
     assert candidates.relation_scores.shape == (len(PAIRS), 0)
 
 
-# Several networks
-
-
-def make_committee(**changes):
-    torch.manual_seed(0)
-    return TaskSpecificCommittee(members=3, **{**SETTINGS, **changes}).double()
-
-
-def test_one_member_is_the_network_itself():
-    settings = {"tok2vec": tok2vec(), "hidden": 4}
-    for members, head in ((1, TaskSpecificBiRNN), (2, TaskSpecificCommittee)):
-        model = build_task_specific_birnn_v1(**settings, members=members)
-        assert model.shims[0].module_type is head
-
-
-def test_members_learn_alone():
-    committee = make_committee()
-    losses = committee.losses(*inputs(), targets())
-    each = [member.losses(*inputs(), targets()) for member in committee.members]
-    for task in ("ner", "re"):
-        assert len({x[task].item() for x in each}) == 3
-        assert torch.allclose(losses[task], sum(x[task] for x in each) / 3)
-    sum(losses.values()).backward()
-    assert all(x.grad is not None and x.grad.any() for x in committee.parameters())
-
-
-def test_the_mean_of_members_relates():
-    committee = make_committee(pair_context=4)
-    found = committee.candidates(*inputs(), given=entities())
-    each = [x.candidates(*inputs(), given=entities()).relation_scores for x in committee.members]
-    assert torch.allclose(found.relation_scores, sum(each) / 3)
-    assert [(int(x), int(y)) for x, y in zip(found.heads, found.tails)] == PAIRS
-
-
-def test_the_best_path_is_that_of_the_mean_scores():
-    committee = make_committee()
-    found = committee.candidates(*inputs())
-    mean = make_head()
-    crfs = [member.crf for member in committee.members]
-    scores = [x.emissions(h_of(x, "ner")) for x in committee.members]
-    with torch.no_grad():
-        for name in ("start_transitions", "end_transitions", "transitions"):
-            weights = sum(getattr(x, name) for x in crfs) / 3
-            getattr(mean.crf, name).copy_(weights)
-    mean.score_tags = lambda shared, packing: sum(scores) / 3
-    expected = mean.candidates(*inputs())
-    assert len(expected.entities.label)
-    assert all(torch.equal(x, y) for x, y in zip(found.entities, expected.entities))
-    assert torch.allclose(found.entity_scores, expected.entity_scores)
-
-
-def test_voting_draws_no_random_numbers_and_changes_no_member():
-    committee = make_committee()
-    before = {name: x.clone() for name, x in committee.state_dict().items()}
-    batch = inputs()
-    state = torch.get_rng_state()
-    committee.eval().candidates(*batch)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(x, before[name]) for name, x in committee.state_dict().items())
-
-
-def test_members_without_relation_labels():
-    committee = make_committee(n_relation_labels=0)
-    assert list(committee.losses(*inputs(), targets(relations=[]))) == ["ner"]
-    candidates = committee.candidates(*inputs(), given=entities())
-    assert candidates.relation_scores.shape == (len(PAIRS), 0)
-
-
-def test_members_overfit_and_survive_bytes(make_nlp, make_examples, model_config, overfit, found):
-    nlp, examples = make_nlp(model=model_config(members=2, pair_context=8))
-    overfit(nlp, examples)
-    assert nlp.evaluate(examples)["joint_f"] == 1.0
-    again = type(nlp).from_config(nlp.config).from_bytes(nlp.to_bytes())
-    texts = [x.text for x in examples]
-    assert [found(x) for x in again.pipe(texts)] == [found(x) for x in nlp.pipe(texts)]
-
-
 @pytest.mark.parametrize("at_once", [1, 3, len(PAIRS), 100])
 def test_pairs_in_chunks(monkeypatch, at_once):
     head = make_head()
@@ -344,7 +266,6 @@ def test_unknown_choice(setting):
         ("token_dropout", 1.5),
         ("birnn_dropout", 1.0),
         ("pair_dropout", -0.1),
-        ("members", 0),
     ],
 )
 def test_setting_out_of_range(setting, value):

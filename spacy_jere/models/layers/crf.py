@@ -6,8 +6,7 @@ forbids, a likelihood for windows in which some tokens are not annotated, and th
 Tags: 0 is O; entity label `k` has B at `2k + 1` and I at `2k + 2`.
 """
 
-import copy
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,15 +53,6 @@ class BioCRF(CRF):
         self.register_buffer("forbidden", inside & ~follows, persistent=False)
         self.register_buffer("forbidden_start", inside, persistent=False)
         self.forbid()
-
-    @staticmethod
-    def mean(crfs: "Sequence[BioCRF]") -> "BioCRF":
-        """RETURNS (BioCRF): One whose weights are the mean of others' weights."""
-        mean = copy.deepcopy(crfs[0])
-        with torch.no_grad():
-            for weights, *others in zip(mean.parameters(), *(x.parameters() for x in crfs)):
-                weights.copy_(torch.stack(others).mean(0))
-        return mean
 
     def forbid(self) -> None:
         """Make forbidden transitions impossible again, whatever an optimizer did to them."""
