@@ -190,8 +190,9 @@ def test_training_changes_characters_and_contextual():
     assert losses[-1][1] < losses[0][1] / 2  # characters
 
 
-def static_model(vocab):
-    model = build_token_features_v1(static_vectors=True, characters=None, casing=False)
+def static_model(vocab, **settings):
+    settings = {"static_vectors": True, "characters": None, "casing": False, **settings}
+    model = build_token_features_v1(**settings)
     model.initialize(X=[one(vocab)])
     return model
 
@@ -212,10 +213,23 @@ def test_static_vectors_look_up_the_word_then_its_lower_case(word, vector):
     assert static_model(vocab).predict(docs)[0].tolist() == [[0.0, 0.0, 0.0], vector]
 
 
-def test_looking_up_leaves_the_table_alone():
+def test_normalized_vectors_have_one_length_and_zeros_stay_zeros():
+    vocab = vocab_with_vectors()
+    docs = [one(vocab, "Paris", "Rome", "oslo"), Doc(vocab)]
+    (plain, _), (found, empty) = (
+        static_model(vocab, normalize_vectors=x).predict(docs) for x in (False, True)
+    )
+    assert empty.shape == (0, 3) and not found[0].any()
+    for before, after in zip(plain[1:], found[1:]):
+        scale = 0.5 * 3**0.5 / numpy.linalg.norm(before)
+        assert after.tolist() == pytest.approx([scale * x for x in before])
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_looking_up_leaves_the_table_alone(normalize):
     vocab = vocab_with_vectors()
     before = vocab.vectors.data.copy()
-    static_model(vocab).predict([one(vocab, "unknown", "oslo")])
+    static_model(vocab, normalize_vectors=normalize).predict([one(vocab, "unknown", "oslo")])
     assert (vocab.vectors.data == before).all()
 
 

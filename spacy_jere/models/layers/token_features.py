@@ -34,6 +34,8 @@ CASINGS = (
 # Code points below this have a row of their own in the table of characters; others share the rest.
 _OWN_ROWS = 0x250
 _SHARED_ROWS = 0x100
+# Root mean square of a normalized word vector
+STATIC_RMS = 0.5
 # Longer words (links, sequences) keep their first and last characters.
 _MAX_CHARACTERS = 40
 
@@ -43,6 +45,7 @@ def build_token_features_v1(
     static_vectors: bool = False,
     characters: Optional[int] = 32,
     casing: bool = True,
+    normalize_vectors: bool = False,
 ) -> TokenVectors:
     """Concatenate what is known of each token.
 
@@ -50,6 +53,8 @@ def build_token_features_v1(
     static_vectors (bool): The pipeline's word vectors, as they are; zeros where a word has none, in no casing.
     characters (Optional[int]): Width of the character embeddings and units of each direction of the GRU over them.
     casing (bool): One of seven classes, one-hot.
+    normalize_vectors (bool): Bring the word vectors to one length, at which they have the root mean square of the hidden
+        states of BERT and its kin, 0.5. Those of en_core_web_md have 4: a fine-tuned model learns faster without.
     RETURNS (TokenVectors): Token vectors; their width is known after initialization.
     RAISES (ValueError): Nothing is chosen.
     """
@@ -57,7 +62,7 @@ def build_token_features_v1(
     if contextual is not None:
         parts.append(contextual)
     if static_vectors:
-        parts.append(_static_layer())
+        parts.append(_static_layer(normalize_vectors))
     if characters:
         parts.append(_character_layer(characters))
     if casing:
@@ -70,8 +75,14 @@ def build_token_features_v1(
     return model
 
 
-def _static_layer() -> TokenVectors:
-    return Model("static_vectors", _static_forward, init=_static_init, dims={"nO": None})
+def _static_layer(normalize: bool) -> TokenVectors:
+    return Model(
+        "static_vectors",
+        _static_forward,
+        init=_static_init,
+        dims={"nO": None},
+        attrs={"normalize": normalize},
+    )
 
 
 def _static_init(model: TokenVectors, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
@@ -90,7 +101,17 @@ def _static_forward(
     for doc in docs:
         if doc.vocab.vectors_length != width:
             raise ValueError(Errors.E402.format(found=doc.vocab.vectors_length, expected=width))
-    return [_lookup(doc, model.ops) for doc in docs], _no_gradient
+    found = [_lookup(doc, model.ops) for doc in docs]
+    if model.attrs["normalize"]:
+        found = [_normalized(x, model.ops) for x in found]
+    return found, _no_gradient
+
+
+def _normalized(vectors: Floats2d, ops: Any) -> Floats2d:
+    """RETURNS: Each vector with the root mean square of STATIC_RMS; zeros stay zeros. [n_tokens, width]"""
+    length = ops.xp.linalg.norm(vectors, axis=1, keepdims=True)
+    wanted = STATIC_RMS * vectors.shape[1] ** 0.5
+    return cast(Floats2d, ops.as_contig(vectors * (wanted / ops.xp.maximum(length, 1e-6))))
 
 
 def _lookup(doc: Doc, ops: Any) -> Floats2d:
