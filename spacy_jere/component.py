@@ -202,6 +202,12 @@ class JointEntityRelationExtractor(TrainablePipe):
         return parse_schema(self.cfg["learned_schema"] if learned else self.cfg["schema"])
 
     @property
+    def thresholds(self) -> Dict[str, float]:
+        """RETURNS (Dict[str, float]): For each relation label the least probability that is reported."""
+        own, default = self.cfg["rel_thresholds"], self.cfg["rel_threshold"]
+        return {label: own.get(label, default) for label in self.relation_labels}
+
+    @property
     def is_initialized(self) -> bool:
         return self.model.has_dim("nI") is True
 
@@ -248,7 +254,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             len(chosen),
             entity_labels=self.entity_labels,
             relation_labels=self.relation_labels,
-            thresholds=self._thresholds(),
+            thresholds=[self.thresholds[label] for label in self.relation_labels],
             overlap=self.cfg["overlap"],
             schema=self.schema,
         )
@@ -271,10 +277,6 @@ class JointEntityRelationExtractor(TrainablePipe):
                 for head, tail, label, score in extraction.relations
             ]
             store_relations(doc, relations)
-
-    def _thresholds(self) -> List[float]:
-        own, default = self.cfg["rel_thresholds"], self.cfg["rel_threshold"]
-        return [own.get(label, default) for label in self.relation_labels]
 
     def _given_entities(self, docs: Sequence[Doc], windows: Array2d) -> Array2d:
         """RETURNS: Window, first token, end and label of those that can be related. [n_entities, 4]"""

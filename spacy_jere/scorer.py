@@ -10,7 +10,14 @@ from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .relations import Mention, StoredRelation, entity_mentions, mention_span, stored_relations
+from .relations import (
+    DEFAULT_SPANS_KEY,
+    Mention,
+    StoredRelation,
+    entity_mentions,
+    mention_span,
+    stored_relations,
+)
 
 Scores = Dict[str, Any]
 Pair = Tuple[Mention, Mention]
@@ -54,7 +61,7 @@ def score_joint(
     examples: Iterable[Example],
     *,
     symmetric: Sequence[str] = (),
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
     **unused: Any,
 ) -> Scores:
     """Score entities and relations.

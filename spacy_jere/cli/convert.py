@@ -28,9 +28,9 @@ from ..formats import (
     read_records,
     write_docs,
 )
+from ..relations import DEFAULT_SPANS_KEY
 from ._docs import read_docs
 
-_SPANS_KEY = "joint_ner_re"
 # How many entities that cut a token, and lost relations, are listed unless all are asked for
 _LISTED = 20
 _COUNTED = ("texts", "tokens", "entities", "relations")
@@ -128,7 +128,7 @@ def convert(
         else:
             found[file] = read_records(file, format, **options)
             corpora[file] = align(
-                found[file], nlp, _SPANS_KEY, alignment=alignment, sentences=setter
+                found[file], nlp, DEFAULT_SPANS_KEY, alignment=alignment, sentences=setter
             )
     written = []
     for file, (docs, _, _) in corpora.items():
@@ -158,7 +158,7 @@ def count_labels(docs: List[Doc]) -> "Counter[Tuple[str, str]]":
     """RETURNS (Counter[Tuple[str, str]]): Texts, tokens, entities and relations, in all (the label is empty) and by label."""
     counts: Counter[Tuple[str, str]] = Counter({(kind, ""): 0 for kind in _COUNTED})
     for doc in docs:
-        entities = [span.label_ for span in doc.spans.get(_SPANS_KEY, doc.ents)]
+        entities = [span.label_ for span in doc.spans.get(DEFAULT_SPANS_KEY, doc.ents)]
         relations = [relation.label_ for relation in doc._.relations or ()]
         counts["texts", ""] += 1
         counts["tokens", ""] += len(doc)

@@ -4,6 +4,7 @@ from typing import Any, Dict, Iterable, Optional
 
 from spacy.tokens import Doc
 
+from ..relations import DEFAULT_SPANS_KEY
 from ..schema import SchemaConfig, parse_schema
 from .counts import SplitCounter, count_split
 from .findings import Finding, find_all
@@ -15,7 +16,7 @@ def check_data(
     dev: Optional[Iterable[Doc]] = None,
     *,
     window: str = "sentence",
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
     max_span_width: int = 10,
     schema: SchemaConfig = None,
 ) -> Dict[str, Any]:
@@ -25,9 +26,9 @@ def check_data(
     spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
     max_span_width (int): The model's limit for the tokens of an entity; 0 for none.
     schema: The component's setting of this name.
-    RETURNS (Dict[str, Any]): Plain data. `splits` has the counts of "train" and "dev"; `leaked_documents` says how many of
-        dev have a text of train, and `leaked_texts` which; `findings` is a list of dicts with `level` ("error", "warning" or "info"), `topic` and
-        `text`; `suggestions` has `window`, `max_span_width`, `symmetric`, `maybe_symmetric` and `schema` (config text).
+    RETURNS (Dict[str, Any]): Plain data. `splits` has the counts of "train" and "dev"; `leaked_documents` says how
+        many of dev have a text of train, and `leaked_texts` which; `findings` is a list of dicts with `level` ("error",
+        "warning" or "info"), `topic` and `text`; `suggestions` has `window`, `max_span_width`, `symmetric`, `maybe_symmetric` and `schema` (config text).
     RAISES (ValueError): A schema that can't be read.
     """
     rules = parse_schema(schema)

@@ -39,8 +39,7 @@ def find_thresholds(nlp: Language, name: str, examples: Iterable[Example]) -> Di
     examples = [x for x in examples if stored_relations(x.reference) is not None]
     component: Any = nlp.get_pipe(name)
     symmetric = symmetric_labels(component.schema)
-    in_force = {x: component.cfg["rel_threshold"] for x in component.relation_labels}
-    in_force.update(component.cfg["rel_thresholds"])
+    in_force = component.thresholds
     ranked: Dict[str, List[Tuple[float, bool]]] = {label: [] for label in in_force}
     n_gold = dict.fromkeys(in_force, 0)
     _predict_all(nlp, component, examples)

@@ -11,7 +11,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..errors import Errors, Warnings
-from ..relations import StoredRelation, mention, store_relations
+from ..relations import DEFAULT_SPANS_KEY, StoredRelation, mention, store_relations
 from .origin import keep_arguments, keep_id
 from .record import Record, RecordEntity
 from .source import SourceError
@@ -58,7 +58,7 @@ class Alignment(NamedTuple):
 def to_docs(
     records: Sequence[Record],
     nlp: Union[Language, Vocab],
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
     *,
     alignment: str = "split",
 ) -> List[Doc]:
@@ -76,7 +76,7 @@ def to_docs(
 def align(
     records: Sequence[Record],
     nlp: Union[Language, Vocab],
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
     *,
     alignment: str = "split",
     sentences: Optional[Callable[[Doc], Doc]] = None,

@@ -14,7 +14,7 @@ from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Tuple, 
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from ..relations import entity_mentions, stored_relations
+from ..relations import DEFAULT_SPANS_KEY, entity_mentions, stored_relations
 from .checks import check_entity, check_link
 from .origin import ID_KEY, argument_names
 from .record import Record, RecordEntity, Records
@@ -92,7 +92,9 @@ def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
     return records
 
 
-def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
+def write(
+    docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = DEFAULT_SPANS_KEY
+) -> None:
     """Write a folder with a .txt and an .ann file for each Doc. Entities are those of doc.ents, of the span group and of relations;
     arguments of relations have the names with which brat's files were read, and so have equivalences.
 

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Name
 
 from spacy.tokens import Doc, Span
 
-from ..relations import mention
+from ..relations import DEFAULT_SPANS_KEY, mention
 from .facts import Fact, doc_facts, document_id
 from .sink import import_optional
 
@@ -83,7 +83,7 @@ def to_networkx(
     *,
     key: Key = label_and_text,
     lone_entities: bool = True,
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
 ) -> Any:
     """Make a networkx graph of the entities and relations of Docs. The arguments are those of `read_graph`.
 

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Union
 
 from spacy.tokens import Doc
 
+from ..relations import DEFAULT_SPANS_KEY
 from .graph import Key, label_and_text, to_networkx
 from .sink import import_optional, whole_file
 
@@ -24,7 +25,7 @@ def write(
     *,
     key: Key = label_and_text,
     lone_entities: bool = True,
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
 ) -> None:
     """Write the graph of `to_networkx`, which says what the arguments mean.
 

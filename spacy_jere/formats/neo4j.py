@@ -9,6 +9,7 @@ from typing import Dict, Hashable, Iterable, Tuple, Union
 
 from spacy.tokens import Doc
 
+from ..relations import DEFAULT_SPANS_KEY
 from .graph import Edge, Key, Node, edge_attributes, label_and_text, read_graph
 from .sink import whole_text
 
@@ -35,7 +36,7 @@ def write(
     *,
     key: Key = label_and_text,
     lone_entities: bool = True,
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
 ) -> None:
     """Write a folder. Reads the Docs one by one; the nodes are held in memory.
 

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..relations import entity_mentions, mention_span, stored_relations
+from ..relations import DEFAULT_SPANS_KEY, entity_mentions, mention_span, stored_relations
 from .checks import check_relation, check_word_entity
 from .origin import ID_KEY
 from .record import Record, RecordRelation, Records, word_offsets
@@ -34,7 +34,9 @@ def read(path: Union[str, Path]) -> Records:
     return Records(_record(place, item) for place, item in read_json_array(path))
 
 
-def write(docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = "joint_ner_re") -> None:
+def write(
+    docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = DEFAULT_SPANS_KEY
+) -> None:
     """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations;
     `orig_id` is `doc.user_data["id"]`, where there is one.
     """

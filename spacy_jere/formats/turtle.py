@@ -18,6 +18,7 @@ from urllib.parse import quote
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors
+from ..relations import DEFAULT_SPANS_KEY
 from .graph import DocGraph, Edge, Key, Node, label_and_text, read_graph
 from .sink import import_optional, whole_text
 
@@ -44,7 +45,7 @@ def write(
     base: str = "http://example.org/",
     key: Key = label_and_text,
     lone_entities: bool = True,
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
 ) -> None:
     """Write the triples of `to_rdflib`, which says what the arguments mean. Reads the Docs one by one.
 
@@ -65,7 +66,7 @@ def to_rdflib(
     base: str = "http://example.org/",
     key: Key = label_and_text,
     lone_entities: bool = True,
-    spans_key: str = "joint_ner_re",
+    spans_key: str = DEFAULT_SPANS_KEY,
 ) -> Any:
     """Make an rdflib graph of the entities and relations of Docs.
 

@@ -56,7 +56,7 @@ def build_spert_v1(
     dropout (Optional[float]): Rate before the two classifiers. null follows the dropout of [training].
     classifier_hidden (Optional[int]): Units of a hidden layer in both classifiers (not in the paper). null has none.
     cell, hidden, shared_layers, ner_layers, re_layers, birnn_dropout: BiRNN layers over the token vectors, for both
-        tasks and for each, (not in the paper); none by default.
+        tasks and for each (not in the paper); none by default.
     token_dropout (Optional[float]): Rate at which these layers see whole tokens hidden in training.
     keep_tokens (bool): Put the token vectors beside what these layers make of them.
     span_ends (bool): Put the vectors of an entity's first and last token beside the maximum over it (not in the paper).

@@ -34,8 +34,8 @@ CASINGS = (
 # Code points below this have a row of their own in the table of characters; others share the rest.
 _OWN_ROWS = 0x250
 _SHARED_ROWS = 0x100
-# Root mean square of a normalized word vector
-STATIC_RMS = 0.5
+# Root mean square of a normalized word vector.
+_STATIC_RMS = 0.5
 # Longer words (links, sequences) keep their first and last characters.
 _MAX_CHARACTERS = 40
 
@@ -50,7 +50,7 @@ def build_token_features_v1(
     """Concatenate what is known of each token.
 
     contextual (Optional[TokenVectors]): Any tok2vec: a CNN, a listener, a transformer.
-    static_vectors (bool): The pipeline's word vectors, as they are; zeros where a word has none, in no casing.
+    static_vectors (bool): The pipeline's word vectors; zeros where a word has none, not even in lower case.
     characters (Optional[int]): Width of the character embeddings and units of each direction of the GRU over them.
     casing (bool): One of seven classes, one-hot.
     normalize_vectors (bool): Bring the word vectors to one length, at which they have the root mean square of the hidden
@@ -108,9 +108,9 @@ def _static_forward(
 
 
 def _normalized(vectors: Floats2d, ops: Any) -> Floats2d:
-    """RETURNS: Each vector with the root mean square of STATIC_RMS; zeros stay zeros. [n_tokens, width]"""
+    """RETURNS: Each vector with the root mean square of _STATIC_RMS; zeros stay zeros. [n_tokens, width]"""
     length = ops.xp.linalg.norm(vectors, axis=1, keepdims=True)
-    wanted = STATIC_RMS * vectors.shape[1] ** 0.5
+    wanted = _STATIC_RMS * vectors.shape[1] ** 0.5
     return cast(Floats2d, ops.as_contig(vectors * (wanted / ops.xp.maximum(length, 1e-6))))
 
 
