@@ -57,7 +57,14 @@ SPERT = {
     "shared_layers": 1,
     "birnn_dropout": 0.0,
 }
-FAMILIES = {"TaskSpecificBiRNN": SMALL, "SpERT": SPERT, "SpERTMT": SPERT}
+SPERT_MT = {
+    **SPERT,
+    "is_entity_weight": 1.0,
+    "is_related_weight": 1.0,
+    "iou_weight": 1.0,
+    "near_misses": True,
+}
+FAMILIES = {"TaskSpecificBiRNN": SMALL, "SpERT": SPERT, "SpERTMT": SPERT_MT}
 
 
 def pytest_generate_tests(metafunc):

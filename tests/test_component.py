@@ -76,7 +76,7 @@ MT_SETTINGS = {
     "multiply": True,
     "iou_weight": 2.0,
     "iou_loss": "bce",
-    "near_misses": False,
+    "near_misses": True,
 }
 ARCHITECTURES = {
     "TaskSpecificBiRNN": (build_task_specific_birnn_v1, BIRNN_SETTINGS),

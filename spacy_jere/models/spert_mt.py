@@ -52,14 +52,15 @@ def build_spert_mt_v1(
     bfloat16: bool = False,
     entity_logits: bool = True,
     detach_logits: bool = False,
-    is_entity_weight: float = 1.0,
-    is_related_weight: float = 1.0,
+    is_entity_weight: float = 0.0,
+    is_related_weight: float = 0.0,
     multiply: bool = False,
-    iou_weight: float = 1.0,
+    iou_weight: float = 0.0,
     iou_loss: IouLoss = "smooth_l1",
-    near_misses: bool = True,
+    near_misses: bool = False,
 ) -> JointModel:
-    """Build the model. The settings up to `bfloat16` are those of `spacy-jere.SpERT.v1`.
+    """Build the model. The settings up to `bfloat16` are those of `spacy-jere.SpERT.v1`. By default only part 1 is on: the
+    others brought nothing on the development sets of CoNLL04 and SciERC (docs/spert_mt.md).
 
     entity_logits (bool): Part 1, x_r' = x_r ∘ z_1 ∘ z_2.
     detach_logits (bool): Keep the loss of relations from changing the logits.
