@@ -122,6 +122,7 @@ def make_reader(encoder: str, vectors: str) -> Language:
 
 
 def read(reader: Language, path: Path) -> List[Text]:
+    """RETURNS (List[Text]): Read by the transformer, once."""
     examples = list(JointCorpus(path)(reader))
     docs = [example.predicted for example in examples]
     listeners = [listen(reader, layer) for layer in LAYERS]

@@ -203,7 +203,7 @@ class JointEntityRelationExtractor(TrainablePipe):
 
     @property
     def thresholds(self) -> Dict[str, float]:
-        """RETURNS (Dict[str, float]): For each relation label the least probability that is reported."""
+        """RETURNS (Dict[str, float]): For each relation label, in their order, the least probability that is reported."""
         own, default = self.cfg["rel_thresholds"], self.cfg["rel_threshold"]
         return {label: own.get(label, default) for label in self.relation_labels}
 
@@ -254,7 +254,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             len(chosen),
             entity_labels=self.entity_labels,
             relation_labels=self.relation_labels,
-            thresholds=[self.thresholds[label] for label in self.relation_labels],
+            thresholds=list(self.thresholds.values()),
             overlap=self.cfg["overlap"],
             schema=self.schema,
         )

@@ -28,7 +28,8 @@ def check_data(
     schema: The component's setting of this name.
     RETURNS (Dict[str, Any]): Plain data. `splits` has the counts of "train" and "dev"; `leaked_documents` says how
         many of dev have a text of train, and `leaked_texts` which; `findings` is a list of dicts with `level` ("error",
-        "warning" or "info"), `topic` and `text`; `suggestions` has `window`, `max_span_width`, `symmetric`, `maybe_symmetric` and `schema` (config text).
+        "warning" or "info"), `topic` and `text`; `suggestions` has `window`, `max_span_width`, `symmetric`,
+        `maybe_symmetric` and `schema` (config text).
     RAISES (ValueError): A schema that can't be read.
     """
     rules = parse_schema(schema)
