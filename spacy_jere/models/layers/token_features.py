@@ -54,7 +54,7 @@ def build_token_features_v1(
     characters (Optional[int]): Width of the character embeddings and units of each direction of the GRU over them.
     casing (bool): One of seven classes, one-hot.
     normalize_vectors (bool): Bring the word vectors to one length, at which they have the root mean square of the hidden
-        states of BERT and its kin, 0.5. Those of en_core_web_md have 4: a fine-tuned model learns faster without.
+        states of BERT and its kin, 0.5. Those of en_core_web_md have 4, from which a fine-tuned model learns more slowly.
     RETURNS (TokenVectors): Token vectors; their width is known after initialization.
     RAISES (ValueError): Nothing is chosen.
     """
