@@ -104,7 +104,7 @@ def test_layer_mixing_and_its_gradient_equal_plain_torch(make_trf, layers):
 
 
 @pytest.mark.parametrize("layers, share", [([0, -1], 0.75), ([2, 1], 0.25), ([0, 1], 0.0)])
-def test_gradient_goes_through_the_last_layer_only(make_trf, layers, share):
+def test_other_transformers_get_the_gradient_of_the_last_layer_only(make_trf, layers, share):
     nlp, _ = make_trf(layers=layers)
     mixing = mixing_of(tok2vec_of(nlp))
     set_mixing(mixing, [0.0, numpy.log(3.0)], 2.0)
@@ -113,6 +113,45 @@ def test_gradient_goes_through_the_last_layer_only(make_trf, layers, share):
     for d_input, d_mixed in zip(backprop(mixed), mixed):
         expected = 2 * share * d_mixed.model_output["last_hidden_state"]
         assert numpy.allclose(d_input.model_output["last_hidden_state"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "listened", [[[0, 1, -1]], [[-3], [-2], [-1]], [[1, 2], [0, 1]], [[1]], [None, [-2, 0]]]
+)
+def test_gradient_of_all_layers_equals_plain_torch(make_trf, transformer_config, listened):
+    """Of several listeners side by side, weights of layers alike."""
+    nodes = {str(i): listener_config(layers=layers) for i, layers in enumerate(listened)}
+    config = {**transformer_config["model"], "@architectures": "spacy-jere.TransformerModel.v1"}
+    config["get_spans"] = {"@span_getters": "spacy-jere.window_spans.v1"}
+    nlp, examples = make_trf({"@layers": "concatenate.v1", "*": nodes}, {"model": config})
+    trf, docs = nlp.get_pipe("transformer"), [x.predicted for x in examples]
+    bert = trf.model.transformer
+    for module in bert.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_prob"):  # of attention
+            module.dropout_prob = 0.0
+    trf.update(examples)
+    vectors, backprop = tok2vec_of(nlp).begin_update(docs)
+    ramp = numpy.linspace(-1, 1, 37, dtype="f")
+    d_vectors = [numpy.resize(ramp, x.shape) for x in vectors]
+    backprop(d_vectors)
+    names = dict(bert.named_parameters())
+    found = {name: x.grad.clone() for name, x in names.items() if x.grad is not None}
+    bert.zero_grad()
+    for doc, d_vector in zip(docs, d_vectors):
+        data = trf.predict([doc]).doc_data[0]
+        states = bert(torch.as_tensor(data.wordpieces.input_ids).long()).hidden_states
+        read = [torch.stack([states[i] for i in layers or [-1]]).mean(0)[0] for layers in listened]
+        ends = numpy.cumsum(data.align.lengths)
+        rows = [data.align.dataXd[end - n : end, 0] for end, n in zip(ends, data.align.lengths)]
+        means = [torch.cat([x[row].mean(0) for x in read]) for row in rows]
+        (torch.stack(means) * torch.as_tensor(d_vector)).sum().backward(retain_graph=True)
+    reached = {name for name, x in names.items() if x.grad is not None and x.grad.any()}
+    assert reached and reached <= set(found)
+    for name, gradient in found.items():
+        wanted = torch.zeros_like(gradient) if names[name].grad is None else names[name].grad
+        assert torch.allclose(gradient, wanted, rtol=1e-3, atol=1e-4), name
 
 
 def test_several_listeners_side_by_side_train_the_transformer_together(make_trf):

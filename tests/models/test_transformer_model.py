@@ -304,9 +304,10 @@ def test_listeners_can_not_be_replaced(make_trf, model_config, make_examples):
 
 @pytest.mark.parametrize("get_spans", [WINDOWS, STRIDED])
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_gradient_equals_plain_torch(make_trf, get_spans, bfloat16):
-    """Of the sum of the cubes of the last hidden state, padding left out."""
-    nlp = make_trf(get_spans, bfloat16=bfloat16)
+@pytest.mark.parametrize("inner", [[], [1], [0, 1]])
+def test_gradient_equals_plain_torch(make_trf, get_spans, bfloat16, inner):
+    """Of the sum of the cubes of the last hidden state and of some before it, padding left out."""
+    nlp = make_trf(get_spans, bfloat16=bfloat16, transformer_config={"output_hidden_states": True})
     model = nlp.get_pipe("transformer").model
     for module in model.transformer.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -317,17 +318,22 @@ def test_gradient_equals_plain_torch(make_trf, get_spans, bfloat16):
     batch, backprop = model.begin_update(docs)
     mask = batch.wordpieces.attention_mask[..., None]
     d_state = 3 * batch.model_output.last_hidden_state.float() ** 2 * torch.as_tensor(mask)
+    for data in batch.doc_data:
+        for i in inner if len(data.align.lengths) else []:
+            state = data.model_output.hidden_states[i]
+            data.d_hidden_states[i] += 3 * state**2 * data.wordpieces.attention_mask[..., None]
     from transformers.modeling_outputs import BaseModelOutput
 
     gradients = BaseModelOutput(last_hidden_state=d_state)
-    assert backprop(type(batch)(batch.spans, batch.wordpieces, gradients, batch.align, [])) == docs
+    assert backprop(type(batch)(batch.spans, batch.wordpieces, gradients, batch.align)) == docs
     names = dict(model.transformer.named_parameters())
     found = {name: x.grad.clone() for name, x in names.items() if x.grad is not None}
     model.transformer.zero_grad()
     tokenizer, total = model.tokenizer, 0.0
     for row in strings(batch):
-        state = model.transformer(torch.tensor([tokenizer.convert_tokens_to_ids(row)]))
-        total = total + (state.last_hidden_state**3).sum()
+        output = model.transformer(torch.tensor([tokenizer.convert_tokens_to_ids(row)]))
+        states = [output.last_hidden_state, *(output.hidden_states[i] for i in inner)]
+        total = total + sum((state**3).sum() for state in states)
     total.backward()
     checked = 0
     for name, gradient in found.items():

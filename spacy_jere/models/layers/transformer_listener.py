@@ -28,8 +28,8 @@ def build_transformer_listener_v1(
 
     pooling (Model[Ragged, Floats2d]): How a token's word pieces become one vector, such as `reduce_mean.v1`.
     layers (Optional[List[int]]): Hidden states to average with learned weights: 0 are the embeddings, -1 is the last
-        layer. The transformer must give them: `transformer_config = {"output_hidden_states": true}`. The
-        gradient that reaches the transformer goes through the last layer only. null reads the last layer.
+        layer. The transformer must give them: `transformer_config = {"output_hidden_states": true}`. Their gradients
+        reach a `spacy-jere.TransformerModel.v1`; any other gets that of the last layer only. null reads the last layer.
     grad_factor (float): Factor on the gradient that is sent to the transformer; 0 freezes it.
     upstream (str): Name of the transformer component; "*" for any.
     context (bool): Put in front of each token's vector that of the sequence in which the token was read: of its
@@ -166,6 +166,8 @@ def _mixing_forward(
     scale = model.get_param("scale")
     weights = cast(Any, model.ops.softmax(model.get_param("W")))
     states = [_hidden_states(data, layers) for data in inputs]
+    # trfs2arrays leaves out the gradients of empty Docs.
+    read = [(data, chosen) for data, chosen in zip(inputs, states) if chosen]
     mixed = []
     for data, chosen in zip(inputs, states):
         if chosen:
@@ -176,12 +178,11 @@ def _mixing_forward(
     def backprop(d_mixed: List[Any]) -> List[Any]:
         d_weights = model.ops.alloc1f(len(layers))
         d_inputs = []
-        # trfs2arrays leaves out the gradients of empty Docs.
-        for chosen, d_data in zip([x for x in states if x], d_mixed):
+        for (data, chosen), d_data in zip(read, d_mixed):
             d_state = d_data.model_output["last_hidden_state"]
             d_weights += model.ops.asarray1f([float((state * d_state).sum()) for state in chosen])
-            last = sum(w for w, i in zip(weights, layers) if _is_last(i, d_data, inputs))
-            d_inputs.append(_with_last_state(d_data, scale[0] * last * d_state))
+            d_last = _send_back(data, layers, [scale[0] * w * d_state for w in weights])
+            d_inputs.append(_with_last_state(d_data, d_last))
         d_logits = scale[0] * weights * (d_weights - (weights * d_weights).sum())
         model.inc_grad("W", d_logits)
         model.inc_grad("scale", model.ops.asarray1f([float((weights * d_weights).sum())]))
@@ -190,9 +191,17 @@ def _mixing_forward(
     return mixed, backprop
 
 
-def _is_last(layer: int, d_data: Any, inputs: List[Any]) -> bool:
-    n_states = max(len(x.model_output.get("hidden_states", ())) for x in inputs)
-    return layer in (-1, n_states - 1)
+def _send_back(data: Any, layers: List[int], d_states: List[Any]) -> Any:
+    """Gives the gradients of a Doc's inner states to the transformer, if it takes them. RETURNS: That of the last state."""
+    d_last = 0 * d_states[0]
+    n_states = len(data.model_output["hidden_states"])
+    taken = getattr(data, "d_hidden_states", None)
+    for layer, d_state in zip(layers, d_states):
+        if layer in (-1, n_states - 1):
+            d_last = d_last + d_state
+        elif taken is not None:
+            taken[layer % n_states] += d_state
+    return d_last
 
 
 def _hidden_states(data: Any, layers: List[int]) -> List[Any]:

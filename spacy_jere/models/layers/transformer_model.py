@@ -2,10 +2,11 @@
 
 Each token is split into word pieces by itself, as SpERT and most models of tokens do it: its word pieces don't depend on its
 neighbours, it has at least one, and the alignment is known without a search. What is longer than the transformer can
-read is cut between tokens, so that nothing is left out.
+read is cut between tokens, so that nothing is left out. The gradient goes through every hidden state that listeners read.
 """
 
 import copy
+from collections import defaultdict
 from contextlib import nullcontext
 from typing import Any, Callable, ContextManager, Dict, List, NamedTuple, Tuple, cast
 from weakref import WeakKeyDictionary
@@ -13,8 +14,8 @@ from weakref import WeakKeyDictionary
 import numpy
 import torch
 from spacy.tokens import Doc, Span
-from thinc.api import Model, torch2xp
-from thinc.types import Ragged
+from thinc.api import Model, torch2xp, xp2torch
+from thinc.types import ArgsKwargs, Ragged
 
 from ...errors import Errors
 from ..types import Array1d
@@ -104,6 +105,7 @@ def build_transformer_model_v1(
         dict(grad_scaler_config),
     )
     model._func = _forward
+    model.layers[0].attrs["convert_outputs"] = _convert_outputs
     model.attrs["bfloat16"] = bfloat16
     model.attrs["replace_listener"] = _refuse_replacement
     return cast(Model[List[Doc], Any], model)
@@ -142,12 +144,45 @@ def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable
     for reading in readings:
         nested[reading.doc].append(reading.span)
     batch = FullTransformerBatch(nested, wordpieces, output, align, data)
+    if is_train:
+        _collect_gradients(data)
 
     def backprop(d_batch: Any) -> List[Doc]:
-        backprop_output(d_batch.model_output)
+        (d_last,) = d_batch.model_output.values()
+        backprop_output({-1: d_last, **_collected_gradients(data)})
         return docs
 
     return batch, backprop
+
+
+def _collect_gradients(data: List[Any]) -> None:
+    """Lets listeners send back a gradient for any hidden state: they add it to `d_hidden_states` of a Doc's data, by the
+    number of the state. What they return is for the last state alone; spacy-transformers knows no others."""
+    for x in data:
+        x.d_hidden_states = defaultdict(float)
+
+
+def _collected_gradients(data: List[Any]) -> Dict[int, torch.Tensor]:
+    """RETURNS: By number of the state, of all Docs. [n_sequences, n_pieces, width]"""
+    collected = [x.d_hidden_states for x in data if x.d_hidden_states]
+    numbers = list(collected[0]) if collected else []
+    return {i: torch.cat([xp2torch(x[i]) for x in collected]) for i in numbers}
+
+
+def _convert_outputs(
+    model: Any, inputs_outputs: Tuple[Any, Any], is_train: bool
+) -> Tuple[Any, Callable[[Dict[int, torch.Tensor]], ArgsKwargs]]:
+    """As in spacy-transformers, for gradients of several states: by number, -1 for the last one."""
+    output = inputs_outputs[1]
+
+    def backprop(gradients: Dict[int, torch.Tensor]) -> ArgsKwargs:
+        states = [
+            output.last_hidden_state if i == -1 else output.hidden_states[i] for i in gradients
+        ]
+        d_states = [d_state.to(x.dtype) for x, d_state in zip(states, gradients.values())]
+        return ArgsKwargs(args=(states,), kwargs={"grad_tensors": d_states})
+
+    return output, backprop
 
 
 def _precision(model: Any) -> ContextManager[Any]:
