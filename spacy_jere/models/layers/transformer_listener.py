@@ -48,9 +48,12 @@ def build_transformer_listener_v1(
         "trfs2arrays",
         _pooled_forward,
         layers=[pooling],
-        attrs={"grad_factor": grad_factor, "context": context},
+        # Where layers are mixed, their weights are trained in any case.
+        attrs={"grad_factor": grad_factor if layers is None else 1.0, "context": context},
     )
-    nodes = [listener, pooled] if layers is None else [listener, _layer_mixing(layers), pooled]
+    nodes = [listener, pooled]
+    if layers is not None:
+        nodes.insert(1, _layer_mixing(layers, grad_factor))
     name = ">>".join(node.name for node in nodes)
     model: Model = Model(name, _forward, init=chain_init, dims={"nO": None}, layers=nodes)
     model.set_ref("listener", listener)
@@ -142,13 +145,13 @@ def _first_pieces(data: Any) -> Array1d:
     return cast(Array1d, places[own] // n_pieces * n_pieces if len(places) else 0 * own)
 
 
-def _layer_mixing(layers: List[int]) -> Model[List[Any], List[Any]]:
+def _layer_mixing(layers: List[int], grad_factor: float) -> Model[List[Any], List[Any]]:
     return Model(
         "layer_mixing",
         _mixing_forward,
         init=_mixing_init,
         params={"W": None, "scale": None},
-        attrs={"layers": layers},
+        attrs={"layers": layers, "grad_factor": grad_factor},
     )
 
 
@@ -181,7 +184,8 @@ def _mixing_forward(
         for (data, chosen), d_data in zip(read, d_mixed):
             d_state = d_data.model_output["last_hidden_state"]
             d_weights += model.ops.asarray1f([float((state * d_state).sum()) for state in chosen])
-            d_last = _send_back(data, layers, [scale[0] * w * d_state for w in weights])
+            factors = model.attrs["grad_factor"] * scale[0] * weights
+            d_last = _send_back(data, layers, [factor * d_state for factor in factors])
             d_inputs.append(_with_last_state(d_data, d_last))
         d_logits = scale[0] * weights * (d_weights - (weights * d_weights).sum())
         model.inc_grad("W", d_logits)
