@@ -1,10 +1,12 @@
 """What each part of SpERT.MT is worth: the same model and seeds, one part switched on at a time.
 
     python benchmarks/auxiliary_tasks.py FOLDER --encoder ENCODER --vectors VECTORS [--seeds 0 1 2] [--epochs 12]
+        [--symmetric Compare Conjunction]
 
-FOLDER has train.spacy, dev.spacy and test.spacy. To make many trainings affordable, the transformer is frozen: it reads the
-corpus once and every training starts from what it said. All else is the component as users train it, over the token
-features of configs/spert_mt.cfg, with one smaller BiRNN layer for both tasks. Scores are those of the last epoch.
+FOLDER has train.spacy, dev.spacy and test.spacy; --symmetric names relation labels whose order says nothing. To make many
+trainings affordable, the transformer is frozen: it reads the corpus once and every training starts from what it said. All
+else is the component as users train it, over the token features of configs/spert_mt.cfg, with one smaller BiRNN layer
+for both tasks. Scores are those of the last epoch.
 """
 
 import argparse
@@ -81,6 +83,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--symmetric", nargs="+", default=[])
     parser.add_argument("--switches", nargs="+", choices=SWITCHES, default=list(SWITCHES))
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -89,12 +92,14 @@ def main() -> None:
     data = {
         split: read(reader, args.folder / f"{split}.spacy") for split in ("train", "dev", "test")
     }
+    schema = make_schema(data["train"], args.symmetric) if args.symmetric else "learn"
     found: Dict[str, Rows] = {name: [] for name in args.switches}
     # Seed by seed, so that what is there after an interruption compares like with like.
     for seed in args.seeds:
         for name in args.switches:
             start = time.perf_counter()
-            scores = train_and_score(reader.vocab, data, SWITCHES[name], seed, args.epochs)
+            head = {**OFF, **SWITCHES[name]}
+            scores = train_and_score(reader.vocab, data, head, schema, seed, args.epochs)
             found[name].append(scores)
             numbers = " ".join(f"{score:.2f}" for score in scores)
             seconds = time.perf_counter() - start
@@ -156,14 +161,25 @@ def read_tensors(
     return [doc.tensor for doc in docs], lambda d_vectors: []
 
 
+def make_schema(texts: List[Text], symmetric: List[str]) -> Dict[str, Any]:
+    """RETURNS: Any types for each relation label; the order of some says nothing."""
+    labels = {relation.label_ for text in texts for relation in text.reference._.relations}
+    return {label: {"symmetric": label in symmetric} for label in sorted(labels)}
+
+
 def train_and_score(
-    vocab: Vocab, data: Dict[str, List[Text]], switched: Dict[str, Any], seed: int, epochs: int
+    vocab: Vocab,
+    data: Dict[str, List[Text]],
+    head: Dict[str, Any],
+    schema: Any,
+    seed: int,
+    epochs: int,
 ) -> Tuple[float, ...]:
     """RETURNS: Scores on dev and test in percent, those of KEYS each."""
     fix_random_seed(seed)
     nlp = spacy.blank("en", vocab=vocab)
     width = data["train"][0].vectors.shape[1]
-    component = nlp.add_pipe("joint_ner_re", config=settings({**OFF, **switched}, width))
+    component = nlp.add_pipe("joint_ner_re", config=settings(head, schema, width))
     nlp.initialize(lambda: [blank(vocab, text) for text in data["train"]])
     n_steps = epochs * -(-len(data["train"]) // BATCH_SIZE)
     optimizer = create_nadam_v1(warmup_linear(LEARN_RATE, 0, n_steps), grad_clip=0.0)
@@ -175,7 +191,7 @@ def train_and_score(
     return tuple(100 * found[key] for found in scores for key in KEYS)
 
 
-def settings(head: Dict[str, Any], width: int) -> Dict[str, Any]:
+def settings(head: Dict[str, Any], schema: Any, width: int) -> Dict[str, Any]:
     """RETURNS: The component's, with those of the head as in configs/spert_mt.cfg but for the size of its layers, in
     bfloat16."""
     config = Config().from_disk(CONFIG, interpolate=False)["components"]["joint_ner_re"]
@@ -184,7 +200,7 @@ def settings(head: Dict[str, Any], width: int) -> Dict[str, Any]:
     size = {"hidden": HIDDEN, "shared_layers": 1, "ner_layers": 0, "re_layers": 0, "bfloat16": True}
     model = {**config["model"], **size, **head, "tok2vec": tok2vec}
     kept = {key: value for key, value in config.items() if key != "factory"}
-    return {**kept, "learn_rate_factor": 1.0, "model": model}
+    return {**kept, "schema": schema, "learn_rate_factor": 1.0, "model": model}
 
 
 def batches(texts: List[Text], epochs: int, rng: random.Random) -> Iterator[List[Text]]:
