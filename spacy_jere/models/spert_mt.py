@@ -59,8 +59,8 @@ def build_spert_mt_v1(
     iou_loss: IouLoss = "smooth_l1",
     near_misses: bool = False,
 ) -> JointModel:
-    """Build the model. The settings up to `bfloat16` are those of `spacy-jere.SpERT.v1`. By default only part 1 is on: the
-    others brought nothing on the development sets of CoNLL04 and SciERC over a frozen transformer (docs/spert_mt.md).
+    """Build the model. The settings up to `bfloat16` are those of `spacy-jere.SpERT.v1`. By default only part 1 is on: none
+    of the others helped on the development sets of both CoNLL04 and SciERC, over a frozen transformer (docs/spert_mt.md).
 
     entity_logits (bool): Part 1, x_r' = x_r ∘ z_1 ∘ z_2.
     detach_logits (bool): Keep the loss of relations from changing the logits.

@@ -118,7 +118,9 @@ def test_other_transformers_get_the_gradient_of_the_last_layer_only(make_trf, la
 @pytest.mark.parametrize(
     "listened", [[[0, 1, -1]], [[-3], [-2], [-1]], [[1, 2], [0, 1]], [[1]], [None, [-2, 0]]]
 )
-def test_gradient_of_all_layers_equals_plain_torch(make_trf, transformer_config, listened):
+def test_gradient_of_all_layers_equals_plain_torch(
+    make_trf, transformer_config, switch_off_dropout, listened
+):
     """Of several listeners side by side, weights of layers alike; half of it is sent back."""
     nodes = {
         str(i): listener_config(layers=layers, grad_factor=0.5) for i, layers in enumerate(listened)
@@ -128,11 +130,7 @@ def test_gradient_of_all_layers_equals_plain_torch(make_trf, transformer_config,
     nlp, examples = make_trf({"@layers": "concatenate.v1", "*": nodes}, {"model": config})
     trf, docs = nlp.get_pipe("transformer"), [x.predicted for x in examples]
     bert = trf.model.transformer
-    for module in bert.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "dropout_prob"):  # of attention
-            module.dropout_prob = 0.0
+    switch_off_dropout(bert)
     trf.update(examples)
     vectors, backprop = tok2vec_of(nlp).begin_update(docs)
     ramp = numpy.linspace(-1, 1, 37, dtype="f")

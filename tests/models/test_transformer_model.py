@@ -305,15 +305,11 @@ def test_listeners_can_not_be_replaced(make_trf, model_config, make_examples):
 @pytest.mark.parametrize("get_spans", [WINDOWS, STRIDED])
 @pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("inner", [[], [1], [0, 1]])
-def test_gradient_equals_plain_torch(make_trf, get_spans, bfloat16, inner):
+def test_gradient_equals_plain_torch(make_trf, switch_off_dropout, get_spans, bfloat16, inner):
     """Of the sum of the cubes of the last hidden state and of some before it, padding left out."""
     nlp = make_trf(get_spans, bfloat16=bfloat16, transformer_config={"output_hidden_states": True})
     model = nlp.get_pipe("transformer").model
-    for module in model.transformer.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "dropout_prob"):  # of attention
-            module.dropout_prob = 0.0
+    switch_off_dropout(model.transformer)
     docs = words_of(nlp, *TEXTS)
     batch, backprop = model.begin_update(docs)
     mask = batch.wordpieces.attention_mask[..., None]

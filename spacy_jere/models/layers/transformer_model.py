@@ -145,7 +145,7 @@ def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable
         nested[reading.doc].append(reading.span)
     batch = FullTransformerBatch(nested, wordpieces, output, align, data)
     if is_train:
-        _collect_gradients(data)
+        _make_room_for_gradients(data)
 
     def backprop(d_batch: Any) -> List[Doc]:
         (d_last,) = d_batch.model_output.values()
@@ -155,7 +155,7 @@ def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable
     return batch, backprop
 
 
-def _collect_gradients(data: List[Any]) -> None:
+def _make_room_for_gradients(data: List[Any]) -> None:
     """Lets listeners send back a gradient for any hidden state: they add it to `d_hidden_states` of a Doc's data, by the
     number of the state. What they return is for the last state alone; spacy-transformers knows no others."""
     for x in data:
