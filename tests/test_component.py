@@ -70,14 +70,14 @@ SPERT_SETTINGS = {
 }
 MT_SETTINGS = {
     **SPERT_SETTINGS,
-    "entity_logits": False,
+    "entity_logits": True,
     "detach_logits": True,
     "is_entity_weight": 0.25,
     "is_related_weight": 0.75,
     "multiply": True,
     "iou_weight": 2.0,
     "iou_loss": "bce",
-    "near_misses": True,
+    "near_misses": False,
 }
 ARCHITECTURES = {
     "TaskSpecificBiRNN": (build_task_specific_birnn_v1, BIRNN_SETTINGS),

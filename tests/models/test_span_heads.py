@@ -123,6 +123,7 @@ def test_dropout_before_the_classifiers_in_training_only(make_head, spert_batch)
 def test_windows_together_equal_windows_alone(make_head, spert_batch, layers):
     head = make_head(**layers).eval()
     with torch.no_grad():
+        head.entity_classifier.bias[0] -= 1  # "no entity"
         together = head.candidates(*spert_batch.inputs())
         vectors, first, n_entities = spert_batch.inputs()[0], 0, 0
         relation_scores = []
