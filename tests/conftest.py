@@ -59,6 +59,7 @@ SPERT = {
 }
 SPERT_MT = {
     **SPERT,
+    "entity_logits": True,
     "is_entity_weight": 1.0,
     "is_related_weight": 1.0,
     "iou_weight": 1.0,
