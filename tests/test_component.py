@@ -40,6 +40,7 @@ BIRNN_SETTINGS = {
     "re_layers": 3,
     "ner_hidden": 5,
     "ner_activation": "relu",
+    "tag_scheme": "biluo",
     "re_hidden": 6,
     "label_width": 7,
     "pair_context": 8,

@@ -92,7 +92,7 @@ def _entities(name: str, counts: Counts, window: str, max_span_width: int) -> It
     for kind, what in kinds.items():
         if x := counts[f"{kind}_entities"]:
             text = (
-                f"{x:,} entities in {name} {what}: a tagger of BIO labels (the BiRNN model) "
+                f"{x:,} entities in {name} {what}: a tagger of tokens (the BiRNN model) "
                 "learns only one of the two"
             )
             yield Finding("info", topic, text)

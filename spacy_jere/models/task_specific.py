@@ -3,8 +3,8 @@
 P. Crone, "Deeper Task-Specificity Improves Joint Entity and Relation Extraction", arXiv 2002.06424.
 
 Token features v_i pass through shared BiRNN layers and then through two separate stacks, one for entities and one for
-relations. Entities are BIO tags scored by a linear-chain CRF. Relations are scored for every ordered pair of entities
-from the last token of each and from the entities' labels.
+relations. Entities are BIO (or BILUO) tags scored by a linear-chain CRF. Relations are scored for every ordered pair of
+entities from the last token of each and from the entities' labels.
 """
 
 from typing import Dict, List, Literal, Optional, Tuple
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
 from .layers.birnn import CELLS, BiRNNStack, Cell, Packing, make_packing
-from .layers.crf import BioCRF, n_bio_tags
+from .layers.crf import TAG_SCHEMES, EntityCRF, TagScheme, n_tags
 from .layers.pair_scores import (
     DistMult,
     both_directions,
@@ -45,6 +45,7 @@ def build_task_specific_birnn_v1(
     re_layers: int = 2,
     ner_hidden: int = 128,
     ner_activation: Activation = "tanh",
+    tag_scheme: TagScheme = "bio",
     re_hidden: int = 128,
     label_width: int = 25,
     pair_context: Optional[int] = None,
@@ -61,6 +62,7 @@ def build_task_specific_birnn_v1(
     shared_layers (int): BiRNN layers that both tasks share, 1 or more.
     ner_layers, re_layers (int): BiRNN layers of each task's own, 0 or more.
     ner_hidden, ner_activation: FFNN(e1): its units and "tanh", "relu" or "gelu".
+    tag_scheme (str): "bio", or "biluo" (not in the paper), whose tags also say where an entity ends.
     re_hidden (int): Units of FFNN(r1).
     label_width (int): Width of an entity label's embedding.
     pair_context (Optional[int]): Units of a layer over the text between two entities and their distance, which
@@ -80,6 +82,7 @@ def build_task_specific_birnn_v1(
         "re_layers": re_layers,
         "ner_hidden": ner_hidden,
         "ner_activation": ner_activation,
+        "tag_scheme": tag_scheme,
         "re_hidden": re_hidden,
         "label_width": label_width,
         "pair_context": pair_context,
@@ -90,6 +93,7 @@ def build_task_specific_birnn_v1(
     }
     require_choice(settings, "cell", CELLS)
     require_choice(settings, "ner_activation", _ACTIVATIONS)
+    require_choice(settings, "tag_scheme", TAG_SCHEMES)
     require_at_least(
         settings,
         1,
@@ -121,6 +125,7 @@ class TaskSpecificBiRNN(JointHead):
         re_layers: int,
         ner_hidden: int,
         ner_activation: Activation,
+        tag_scheme: TagScheme,
         re_hidden: int,
         label_width: int,
         pair_context: Optional[int],
@@ -137,9 +142,9 @@ class TaskSpecificBiRNN(JointHead):
         self.emissions = nn.Sequential(
             nn.Linear(self.ner.width, ner_hidden),
             _ACTIVATIONS[ner_activation](),
-            nn.Linear(ner_hidden, n_bio_tags(n_entity_labels)),
+            nn.Linear(ner_hidden, n_tags(n_entity_labels, tag_scheme)),
         )
-        self.crf = BioCRF(n_entity_labels)
+        self.crf = EntityCRF(n_entity_labels, tag_scheme)
         self.n_relation_labels = n_relation_labels
         self.re_loss_weight = re_loss_weight
         if not n_relation_labels:
@@ -192,7 +197,7 @@ class TaskSpecificBiRNN(JointHead):
 
     def _ner_loss(self, emissions: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
         """Negative log-likelihood of the gold tags, mean over windows with any."""
-        allowed = allowed_tags(targets, emissions.shape[1])
+        allowed = allowed_tags(targets, self.crf)
         steps, mask = pad_steps(lengths)
         annotated = (targets.known[steps] & mask).any(0)
         losses = self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask)
@@ -281,16 +286,9 @@ def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:
     return torch.where(mask, starts + steps, 0), mask
 
 
-def allowed_tags(targets: Targets, n_tags: int) -> Tensor:
+def allowed_tags(targets: Targets, crf: EntityCRF) -> Tensor:
     """RETURNS: The gold tag of annotated tokens, every tag of others. Shape [n_tokens, n_tags], bool."""
     entities = targets.entities
-    tags = torch.zeros_like(targets.known, dtype=torch.long)
     start, end, label = (x[targets.flat] for x in (entities.start, entities.end, entities.label))
-    sizes = end - start
-    first = torch.cumsum(sizes, 0) - sizes
-    tokens = torch.arange(int(sizes.sum()), device=tags.device)
-    tokens = tokens + torch.repeat_interleave(start - first, sizes)
-    tags[tokens] = torch.repeat_interleave(2 * label + 2, sizes)
-    tags[start] = 2 * label + 1
-    allowed = F.one_hot(tags, n_tags).bool()
-    return allowed | ~targets.known.unsqueeze(1)
+    tags = crf.tags_of(start, end, label, len(targets.known))
+    return F.one_hot(tags, crf.num_tags).bool() | ~targets.known.unsqueeze(1)

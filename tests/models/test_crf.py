@@ -5,16 +5,26 @@ from itertools import pairwise, product
 import pytest
 import torch
 
-from spacy_jere.models.layers.crf import IMPOSSIBLE, BioCRF, n_bio_tags
+from spacy_jere.models.layers.crf import IMPOSSIBLE, EntityCRF, n_tags
 
-N_LABELS = 2  # tags: O, B-0, I-0, B-1, I-1
+N_LABELS = 2
+TAGS = {
+    "bio": ["O", "B-0", "I-0", "B-1", "I-1"],
+    "biluo": ["O", "B-0", "I-0", "L-0", "U-0", "B-1", "I-1", "L-1", "U-1"],
+}
+GOLD = {"bio": ["B-1", "I-1", "O", "B-0"], "biluo": ["B-1", "L-1", "O", "U-0"]}
 LENGTHS = [1, 3, 4]
 
 
+@pytest.fixture(params=TAGS)
+def scheme(request):
+    return request.param
+
+
 @pytest.fixture
-def crf():
+def crf(scheme):
     torch.manual_seed(0)
-    crf = BioCRF(N_LABELS).double()
+    crf = EntityCRF(N_LABELS, scheme).double()
     with torch.no_grad():
         for weights in crf.parameters():
             weights.copy_(torch.randn(weights.shape))
@@ -23,9 +33,8 @@ def crf():
 
 
 @pytest.fixture
-def emissions():
-    torch.manual_seed(1)
-    return 2 * torch.randn(max(LENGTHS), len(LENGTHS), n_bio_tags(N_LABELS)).double()
+def emissions(crf):
+    return random_emissions(crf, seed=1)
 
 
 @pytest.fixture
@@ -33,14 +42,28 @@ def mask():
     return torch.arange(max(LENGTHS)).unsqueeze(1) < torch.tensor(LENGTHS)
 
 
-def is_bio(tags):
-    """I-x follows B-x or I-x only."""
-    before = (0, *tags[:-1])
-    return all(not (y and y % 2 == 0) or x in (y - 1, y) for x, y in zip(before, tags))
+def random_emissions(crf, seed):
+    torch.manual_seed(seed)
+    return 2 * torch.randn(max(LENGTHS), len(LENGTHS), crf.num_tags).double()
 
 
-def sequences(length):
-    return [tags for tags in product(range(n_bio_tags(N_LABELS)), repeat=length) if is_bio(tags)]
+def names_of(crf, tags):
+    """The tags by name, and the nothing that stands before and after them."""
+    names = TAGS["bio" if crf.num_tags == 5 else "biluo"]
+    return ["O", *(names[tag] for tag in tags), "O"]
+
+
+def is_allowed(crf, tags):
+    """I-x and L-x follow B-x or I-x only; where there is an L, nothing else follows those."""
+    for x, y in pairwise(names_of(crf, tags)):
+        goes_on = x[0] in "BI" and y[0] in "IL" and x[1:] == y[1:]
+        if not goes_on and (y[0] in "IL" or (crf.num_tags == 9 and x[0] in "BI")):
+            return False
+    return True
+
+
+def sequences(crf, length):
+    return [tags for tags in product(range(crf.num_tags), repeat=length) if is_allowed(crf, tags)]
 
 
 def score(crf, emissions, tags):
@@ -51,25 +74,26 @@ def score(crf, emissions, tags):
 
 
 def distribution(crf, emissions, length):
-    tags = sequences(length)
+    tags = sequences(crf, length)
     scores = torch.stack([score(crf, emissions, x) for x in tags])
     return tags, torch.softmax(scores, 0)
 
 
-def spans_of(tags):
-    """Start, end and label of each run B I … I."""
-    starts = [i for i, tag in enumerate(tags) if tag % 2 == 1]
+def spans_of(crf, tags):
+    """Start, end and label of each run that B or U opens."""
+    names = names_of(crf, tags)[1:]
     found = []
-    for start in starts:
-        end = start + 1
-        while end < len(tags) and tags[end] == tags[start] + 1:
-            end += 1
-        found.append((start, end, tags[start] // 2))
+    for start, name in enumerate(names):
+        if name[0] in "BU":
+            end = start + 1
+            while names[end][0] in "IL":
+                end += 1
+            found.append((start, end, int(name[2:])))
     return found
 
 
-def one_hot(tags, n_steps):
-    allowed = torch.zeros(n_steps, n_bio_tags(N_LABELS), dtype=torch.bool)
+def one_hot(crf, tags, n_steps):
+    allowed = torch.zeros(n_steps, crf.num_tags, dtype=torch.bool)
     allowed[torch.arange(len(tags)), torch.tensor(tags)] = True
     return allowed
 
@@ -78,15 +102,15 @@ def test_likelihood_of_each_sequence_equals_enumeration(crf, emissions, mask):
     for window, length in enumerate(LENGTHS):
         tags, probabilities = distribution(crf, emissions[:, window], length)
         for gold, probability in zip(tags, probabilities):
-            allowed = one_hot(gold, len(mask)).unsqueeze(1).expand(-1, len(LENGTHS), -1)
+            allowed = one_hot(crf, gold, len(mask)).unsqueeze(1).expand(-1, len(LENGTHS), -1)
             loss = crf.negative_log_likelihood(emissions, allowed, mask)
             assert torch.isclose(loss[window], -probability.log())
 
 
 @pytest.mark.parametrize("known", list(product([True, False], repeat=4)))
-def test_tokens_without_annotation_sum_over_all_their_tags(crf, emissions, mask, known):
-    gold, window = (3, 4, 0, 1), 2
-    allowed = one_hot(gold, 4) | ~torch.tensor(known).unsqueeze(1)
+def test_tokens_without_annotation_sum_over_all_their_tags(crf, scheme, emissions, mask, known):
+    gold, window = [TAGS[scheme].index(name) for name in GOLD[scheme]], 2
+    allowed = one_hot(crf, gold, 4) | ~torch.tensor(known).unsqueeze(1)
     tags, probabilities = distribution(crf, emissions[:, window], 4)
     fits = [all(x == y or not k for x, y, k in zip(tag, gold, known)) for tag in tags]
     loss = crf.negative_log_likelihood(
@@ -97,13 +121,12 @@ def test_tokens_without_annotation_sum_over_all_their_tags(crf, emissions, mask,
 
 def test_best_spans_equal_the_best_of_all_sequences(crf, mask):
     for seed in range(20):
-        torch.manual_seed(seed)
-        emissions = 2 * torch.randn(4, 3, 5).double()
+        emissions = random_emissions(crf, seed)
         spans = crf.best_spans(emissions, mask)
         expected = []
         for window, length in enumerate(LENGTHS):
             tags, probabilities = distribution(crf, emissions[:, window], length)
-            expected += [(window, *span) for span in spans_of(tags[probabilities.argmax()])]
+            expected += [(window, *span) for span in spans_of(crf, tags[probabilities.argmax()])]
         assert list(zip(*(x.tolist() for x in spans[:4]))) == expected
 
 
@@ -111,8 +134,8 @@ def test_span_probability_equals_enumeration(crf, emissions, mask):
     rows, expected = [], []
     for window, length in enumerate(LENGTHS):
         tags, probabilities = distribution(crf, emissions[:, window], length)
-        for span in {span for x in tags for span in spans_of(x)}:
-            has_it = torch.tensor([span in spans_of(x) for x in tags])
+        for span in {span for x in tags for span in spans_of(crf, x)}:
+            has_it = torch.tensor([span in spans_of(crf, x) for x in tags])
             rows.append((window, *span))
             expected.append(probabilities[has_it].sum())
     window, start, end, label = torch.tensor(rows).T
@@ -129,7 +152,7 @@ def test_best_spans_carry_their_probability(crf, emissions, mask):
 
 def test_padding_does_not_matter(crf, emissions, mask):
     garbage = torch.where(mask.unsqueeze(2), emissions, 50.0)
-    garbage = torch.cat([garbage, torch.full((2, 3, 5), -50.0)])
+    garbage = torch.cat([garbage, torch.full((2, 3, crf.num_tags), -50.0)])
     longer = torch.cat([mask, torch.zeros(2, 3, dtype=torch.bool)])
     allowed = torch.zeros_like(garbage, dtype=torch.bool)
     allowed[:, :, 0] = True
@@ -139,23 +162,44 @@ def test_padding_does_not_matter(crf, emissions, mask):
         assert torch.allclose(plain, padded)
 
 
-def test_forbidden_transitions_are_never_decoded(crf):
+def test_forbidden_transitions_are_never_decoded(crf, scheme):
     torch.manual_seed(2)
-    emissions = torch.randn(6, 50, 5).double()
-    emissions[:, :, [2, 4]] += 20  # nothing but I
+    emissions = torch.randn(6, 50, crf.num_tags).double()
+    inside = [i for i, name in enumerate(TAGS[scheme]) if name[0] == "I"]
+    emissions[:, :, inside] += 20  # nothing but I
     mask = torch.ones(6, 50, dtype=torch.bool)
     with torch.no_grad():  # as a careless optimizer might leave them
-        crf.transitions.fill_(3.0)
-        crf.start_transitions.fill_(3.0)
+        for weights in crf.parameters():
+            weights.fill_(3.0)
     spans = crf.best_spans(emissions, mask)
-    assert all(is_bio(path) for path in crf.decode(emissions, mask))
-    assert (crf.transitions[0, [2, 4]] == IMPOSSIBLE).all()
+    assert all(is_allowed(crf, path) for path in crf.decode(emissions, mask))
+    assert (crf.transitions[0, inside] == IMPOSSIBLE).all()
     assert ((spans.probability > 0) & (spans.probability <= 1)).all()
 
 
-def test_gradient_reaches_emissions_and_weights(crf, emissions, mask):
+def test_transitions_of_allowed_sequences_are_possible_and_no_others(crf):
+    tags = sequences(crf, 4)
+    seen = {pair for path in tags for pair in pairwise(path)}
+    for x, y in product(range(crf.num_tags), repeat=2):
+        assert (crf.transitions[x, y] > IMPOSSIBLE) == ((x, y) in seen)
+    for x in range(crf.num_tags):
+        assert (crf.start_transitions[x] > IMPOSSIBLE) == any(path[0] == x for path in tags)
+        assert (crf.end_transitions[x] > IMPOSSIBLE) == any(path[-1] == x for path in tags)
+
+
+def test_tags_of_spans(crf, scheme):
+    tags = crf.tags_of(torch.tensor([0, 4, 5]), torch.tensor([3, 5, 7]), torch.tensor([1, 0, 0]), 8)
+    expected = {
+        "bio": ["B-1", "I-1", "I-1", "O", "B-0", "B-0", "I-0", "O"],
+        "biluo": ["B-1", "I-1", "L-1", "O", "U-0", "B-0", "L-0", "O"],
+    }
+    assert names_of(crf, tags)[1:-1] == expected[scheme]
+
+
+def test_gradient_reaches_emissions_and_weights(crf, scheme, emissions, mask):
     emissions.requires_grad_()
-    allowed = one_hot((1, 2, 0, 0), 4).unsqueeze(1).expand(-1, 3, -1)
+    gold = [TAGS[scheme].index(name) for name in GOLD[scheme]]
+    allowed = one_hot(crf, gold, 4).unsqueeze(1).expand(-1, 3, -1)
 
     def loss(values):
         return crf.negative_log_likelihood(values, allowed, mask).sum()
@@ -168,11 +212,14 @@ def test_gradient_reaches_emissions_and_weights(crf, emissions, mask):
 
 
 def test_no_spans_where_everything_is_outside(crf, mask):
-    emissions = torch.zeros(4, 3, 5).double()
+    emissions = torch.zeros(4, 3, crf.num_tags).double()
     emissions[:, :, 0] = 100
     assert all(len(x) == 0 for x in crf.best_spans(emissions, mask))
 
 
-@pytest.mark.parametrize("n_labels, n_tags", [(0, 1), (1, 3), (4, 9)])
-def test_number_of_tags(n_labels, n_tags):
-    assert n_bio_tags(n_labels) == n_tags == BioCRF(n_labels).num_tags
+@pytest.mark.parametrize(
+    "n_labels, scheme, number",
+    [(0, "bio", 1), (1, "bio", 3), (4, "bio", 9), (0, "biluo", 1), (4, "biluo", 17)],
+)
+def test_number_of_tags(n_labels, scheme, number):
+    assert n_tags(n_labels, scheme) == number == EntityCRF(n_labels, scheme).num_tags

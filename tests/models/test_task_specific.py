@@ -10,6 +10,7 @@ from thinc.api import Model
 from spacy_jere.models import joint
 from spacy_jere.models.joint import Entities, Targets
 from spacy_jere.models.layers import pair_scores
+from spacy_jere.models.layers.crf import EntityCRF
 from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
     allowed_tags,
@@ -28,6 +29,7 @@ SETTINGS = {
     "re_layers": 1,
     "ner_hidden": 6,
     "ner_activation": "tanh",
+    "tag_scheme": "bio",
     "re_hidden": 7,
     "label_width": 3,
     "pair_context": None,
@@ -144,10 +146,14 @@ def test_nothing_to_learn_about_relations(changes):
     assert make_head().losses(*inputs(), targets(**changes))["re"].item() == 0
 
 
-def test_entity_loss_is_the_mean_over_windows():
-    head = make_head()
+@pytest.mark.parametrize(
+    "tag_scheme, tags",
+    [("bio", [3, 4, 0, 1, 0, 1, 0, 3, 4, 4, 1]), ("biluo", [5, 7, 0, 4, 0, 4, 0, 5, 6, 7, 4])],
+)
+def test_entity_loss_is_the_mean_over_windows(tag_scheme, tags):
+    head = make_head(tag_scheme=tag_scheme)
     emissions = head.emissions(h_of(head, "ner")).split(LENGTHS)
-    tags = torch.tensor([3, 4, 0, 1, 0, 1, 0, 3, 4, 4, 1]).split(LENGTHS)
+    tags = torch.tensor(tags).split(LENGTHS)
     masks = [torch.ones(n, 1, dtype=torch.bool) for n in LENGTHS]
     windows = zip(emissions, tags, masks)
     each = [-head.crf(x.unsqueeze(1), y.unsqueeze(1), mask) for x, y, mask in windows]
@@ -181,9 +187,10 @@ def test_pairs_in_chunks(monkeypatch, at_once):
 
 @pytest.mark.parametrize("cell, activation", [("lstm", "relu"), ("gru", "gelu")])
 @pytest.mark.parametrize("layers", [{"ner_layers": 0, "re_layers": 0}, {"shared_layers": 2}])
-@pytest.mark.parametrize("pair_context", [None, 4])
-def test_other_settings(cell, activation, layers, pair_context):
-    head = make_head(cell=cell, ner_activation=activation, pair_context=pair_context, **layers)
+@pytest.mark.parametrize("pair_context, tag_scheme", [(None, "bio"), (4, "biluo")])
+def test_other_settings(cell, activation, layers, pair_context, tag_scheme):
+    settings = {"pair_context": pair_context, "tag_scheme": tag_scheme, **layers}
+    head = make_head(cell=cell, ner_activation=activation, **settings)
     losses = head.losses(*inputs(), targets())
     sum(losses.values()).backward()
     assert all(x.grad is not None and x.grad.isfinite().all() for x in head.parameters())
@@ -216,7 +223,7 @@ def test_allowed_tags():
     rows = entities([(0, 0, 2, 1), (0, 1, 2, 0), (0, 5, 6, 0)])
     none = torch.zeros(0, 3, dtype=torch.long)
     allowed = allowed_tags(
-        Targets(rows, flat, known, none, none[:, 0].bool(), torch.tensor([True])), 5
+        Targets(rows, flat, known, none, none[:, 0].bool(), torch.tensor([True])), EntityCRF(2)
     )
     tags = [[3], [4], [0], [0, 1, 2, 3, 4], [0], [1]]
     assert [torch.nonzero(x).flatten().tolist() for x in allowed] == tags
@@ -246,7 +253,7 @@ def tok2vec():
     return Model("nothing", lambda model, X, is_train: (X, lambda dY: dY), dims={"nO": 5})
 
 
-@pytest.mark.parametrize("setting", ["cell", "ner_activation"])
+@pytest.mark.parametrize("setting", ["cell", "ner_activation", "tag_scheme"])
 def test_unknown_choice(setting):
     with pytest.raises(ValueError, match=rf"E404.*{setting} = 'best'"):
         build_task_specific_birnn_v1(tok2vec(), **{setting: "best"})

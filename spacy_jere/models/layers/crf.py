@@ -1,12 +1,10 @@
-"""A linear-chain CRF over BIO tags that learns from partial annotation and gives span probabilities.
+"""A linear-chain CRF over the tags of entities that learns from partial annotation and gives span probabilities.
 
-The chain itself (transition weights, normalizer, Viterbi) is pytorch-crf's. Added here: transitions that BIO
+The chain itself (transition weights, normalizer, Viterbi) is pytorch-crf's. Added here: transitions that the tag scheme
 forbids, a likelihood for windows in which some tokens are not annotated, and the exact probability of a span.
-
-Tags: 0 is O; entity label `k` has B at `2k + 1` and I at `2k + 2`.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,12 +13,33 @@ from torchcrf import CRF
 IMPOSSIBLE = -1e4
 
 
+class TagRoles(NamedTuple):
+    """What the tags of a label say, counted from 1. Tag 0 is O; role `r` of label `k` is tag `k * max(roles) + r`.
+
+    begin, inside, last (int): The first token of an entity of several tokens, those between, and its last.
+    unit (int): The token of an entity of one.
+    """
+
+    begin: int
+    inside: int
+    last: int
+    unit: int
+
+
+TagScheme = Literal["bio", "biluo"]
+# BILUO says where an entity ends as well as where it begins (Ratinov and Roth 2009).
+TAG_SCHEMES = {
+    "bio": TagRoles(begin=1, inside=2, last=2, unit=1),
+    "biluo": TagRoles(begin=1, inside=2, last=3, unit=4),
+}
+
+
 class TaggedSpans(NamedTuple):
     """Spans of the best tag sequence of each window. All of shape [n_spans].
 
     window, start, end (Tensor): The window, and token offsets in it; the end is exclusive.
     label (Tensor): Index of the entity label.
-    probability (Tensor): P(tags are exactly B I … I here and the span ends here | window).
+    probability (Tensor): P(there is an entity with exactly this start, end and label | window).
     """
 
     window: Tensor
@@ -30,35 +49,61 @@ class TaggedSpans(NamedTuple):
     probability: Tensor
 
 
-def n_bio_tags(n_labels: int) -> int:
-    """RETURNS (int): The number of BIO tags for a number of entity labels."""
-    return 2 * n_labels + 1
+def n_tags(n_labels: int, scheme: TagScheme) -> int:
+    """RETURNS (int): The number of tags for a number of entity labels."""
+    return 1 + n_labels * max(TAG_SCHEMES[scheme])
 
 
-class BioCRF(CRF):
-    """CRF over BIO tags of `n_labels` entity labels.
+class EntityCRF(CRF):
+    """CRF over the tags of `n_labels` entity labels.
 
     Emissions are [n_steps, n_windows, n_tags], masks [n_steps, n_windows]; each window has a first token.
+
+    scheme (str): "bio" or "biluo".
     """
 
+    continues: Tensor
+    unfinished: Tensor
     forbidden: Tensor
-    forbidden_start: Tensor
 
-    def __init__(self, n_labels: int):
-        super().__init__(n_bio_tags(n_labels))
+    def __init__(self, n_labels: int, scheme: TagScheme = "bio"):
+        super().__init__(n_tags(n_labels, scheme))
+        self.roles = TAG_SCHEMES[scheme]
+        self.n_roles = max(self.roles)
         tags = torch.arange(self.num_tags)
-        inside = (tags > 0) & (tags % 2 == 0)
-        # I-x may only follow B-x or I-x, so it can't open a window either.
-        follows = (tags.unsqueeze(1) == tags - 1) | (tags.unsqueeze(1) == tags)
-        self.register_buffer("forbidden", inside & ~follows, persistent=False)
-        self.register_buffer("forbidden_start", inside, persistent=False)
+        label, role = (tags - 1) // self.n_roles, (tags - 1) % self.n_roles + 1
+        begin, inside, last, unit = ((role == x) & (tags > 0) for x in self.roles)
+        opens, continues = begin | inside, inside | last
+        unfinished = opens & ~(last | unit)
+        fits = opens.unsqueeze(1) & continues & (label.unsqueeze(1) == label)
+        forbidden = (continues | unfinished.unsqueeze(1)) & ~fits
+        self.register_buffer("continues", continues, persistent=False)
+        self.register_buffer("unfinished", unfinished, persistent=False)
+        self.register_buffer("forbidden", forbidden, persistent=False)
         self.forbid()
 
     def forbid(self) -> None:
         """Make forbidden transitions impossible again, whatever an optimizer did to them."""
         with torch.no_grad():
             self.transitions.masked_fill_(self.forbidden, IMPOSSIBLE)
-            self.start_transitions.masked_fill_(self.forbidden_start, IMPOSSIBLE)
+            self.start_transitions.masked_fill_(self.continues, IMPOSSIBLE)
+            self.end_transitions.masked_fill_(self.unfinished, IMPOSSIBLE)
+
+    def tags_of(self, start: Tensor, end: Tensor, label: Tensor, n_tokens: int) -> Tensor:
+        """RETURNS (Tensor): The tag of each token, given spans that don't overlap. Shape [n_tokens]."""
+        tags = torch.zeros(n_tokens, dtype=torch.long, device=start.device)
+        sizes = end - start
+        first = torch.cumsum(sizes, 0) - sizes
+        tokens = torch.arange(int(sizes.sum()), device=tags.device)
+        tokens = tokens + torch.repeat_interleave(start - first, sizes)
+        begin, inside, last, unit = (self._tag(label, x) for x in self.roles)
+        tags[tokens] = torch.repeat_interleave(inside, sizes)
+        tags[end - 1] = last
+        tags[start] = torch.where(sizes > 1, begin, unit)
+        return tags
+
+    def _tag(self, label: Tensor, role: int) -> Tensor:
+        return label * self.n_roles + role
 
     def negative_log_likelihood(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
         """How unlikely the allowed tag sequences are.
@@ -81,13 +126,13 @@ class BioCRF(CRF):
         tags[mask.T] = torch.tensor(
             [tag for path in self.decode(emissions, mask) for tag in path], device=mask.device
         )
-        window, start = torch.nonzero(tags % 2 == 1, as_tuple=True)
-        label = (tags[window, start] - 1) // 2
-        # A span ends at the first later position that is not I; padding is O.
+        continues = self.continues[tags]
+        window, start = torch.nonzero((tags > 0) & ~continues, as_tuple=True)
+        label = (tags[window, start] - 1) // self.n_roles
+        # A span ends at the first later position that doesn't continue one; padding is O.
         n_steps = tags.shape[1]
         positions = torch.arange(n_steps, device=mask.device)
-        is_inside = (tags > 0) & (tags % 2 == 0)
-        stops = torch.where(is_inside, n_steps, positions)
+        stops = torch.where(continues, n_steps, positions)
         next_stop = torch.flip(torch.cummin(torch.flip(stops, [1]), 1).values, [1])
         next_stop = torch.cat([next_stop, next_stop.new_full((len(tags), 1), n_steps)], 1)
         end = next_stop[window, start + 1]
@@ -107,26 +152,30 @@ class BioCRF(CRF):
             return emissions.new_zeros(0)
         forward, backward = self._forward_backward(emissions, mask)
         log_z = torch.logsumexp(forward[0] + backward[0], 1)
-        begin, inside = 2 * label + 1, 2 * label + 2
-        last = end - 1
-        # Along I … I each token adds its emission and, after the first I, one I -> I transition.
+        begin, inside, last, unit = (self._tag(label, x) for x in self.roles)
+        several, last_step = end - start > 1, end - 1
+        first_tag, last_tag = torch.where(several, begin, unit), torch.where(several, last, unit)
+        # After the first token: so many inside the span, then its last one.
+        n_inside = last_step - start - 1
         run = torch.cumsum(emissions, 0)
-        longer = (last > start).to(emissions.dtype)
-        path = run[last, window, inside] - run[start, window, inside]
-        path = path + longer * self.transitions[begin, inside]
-        path = path + (last - start - 1).clamp(min=0) * self.transitions[inside, inside]
-        last_tag = torch.where(last > start, inside, begin)
-        # After the span: the window ends, or any tag but I-label follows.
+        path = run[last_step - 1, window, inside] - run[start, window, inside]
+        path = path + emissions[last_step, window, last]
+        step = self.transitions
+        path = path + torch.where(
+            n_inside > 0,
+            step[begin, inside] + (n_inside - 1) * step[inside, inside] + step[inside, last],
+            step[begin, last],
+        )
+        # After the span: the window ends, or any tag but the one that would continue it follows.
         lengths = mask.sum(0)
         following = end.clamp(max=len(emissions) - 1)
-        onward = (
-            self.transitions[last_tag] + emissions[following, window] + backward[following, window]
-        )
+        onward = step[last_tag] + emissions[following, window] + backward[following, window]
         onward = onward.scatter(1, inside.unsqueeze(1), IMPOSSIBLE)
         after = torch.where(
             end < lengths[window], torch.logsumexp(onward, 1), self.end_transitions[last_tag]
         )
-        log_probability = forward[start, window, begin] + path + after - log_z[window]
+        log_probability = forward[start, window, first_tag] + after - log_z[window]
+        log_probability = log_probability + torch.where(several, path, 0.0)
         return log_probability.exp().clamp(max=1.0)
 
     def _forward_backward(self, emissions: Tensor, mask: Tensor) -> "tuple[Tensor, Tensor]":
