@@ -48,6 +48,7 @@ BIRNN_SETTINGS = {
     "birnn_dropout": None,
     "pair_dropout": 0.1,
     "re_loss_weight": 1.5,
+    "networks": 2,
 }
 SPERT_SETTINGS = {
     "max_span_width": 3,
@@ -445,7 +446,9 @@ def test_training_with_given_entities_leaves_the_entity_layers_alone(
     model = model_config(detach_logits=True) if family == "SpERTMT" else model_config()
     nlp, examples = make_nlp(given_entities=True, model=model)
     head = pipe_of(nlp).model.shims[0]._model
-    entity_layers = head.crf if family == "TaskSpecificBiRNN" else head.entity_classifier
+    entity_layers = (
+        head.networks[0].crf if family == "TaskSpecificBiRNN" else head.entity_classifier
+    )
     before = [x.detach().clone() for x in entity_layers.parameters()]
     assert "joint_ner_re_ner" not in nlp.update(examples)
     optimizer = SGD(0.1, L2=0.0)

@@ -349,7 +349,7 @@ def test_sentences_of_an_earlier_component_in_training(family, make_nlp, make_ex
     nlp.initialize(lambda: examples)
     n_pairs = []
     head = pipe_of(nlp).model.shims[0]._model
-    layer = head.distmult if family == "TaskSpecificBiRNN" else head.relation_classifier
+    layer = head.networks[0].distmult if family == "TaskSpecificBiRNN" else head.relation_classifier
     layer.register_forward_hook(lambda module, inputs, scores: n_pairs.append(len(scores)))
     nlp.update(examples)
     nlp.update(examples, annotates=["sentencizer"])

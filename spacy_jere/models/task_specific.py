@@ -7,7 +7,7 @@ relations. Entities are BIO (or BILUO) tags scored by a linear-chain CRF. Relati
 entities from the last token of each and from the entities' labels.
 """
 
-from typing import Dict, List, Literal, Optional, Tuple
+from typing import Any, Dict, List, Literal, Optional, Tuple, cast
 
 import torch
 from spacy.tokens import Doc
@@ -53,6 +53,7 @@ def build_task_specific_birnn_v1(
     birnn_dropout: Optional[float] = 0.35,
     pair_dropout: Optional[float] = 0.5,
     re_loss_weight: float = 5.0,
+    networks: int = 1,
 ) -> JointModel:
     """Build the model. The defaults are the published settings for CoNLL04 (Table 1).
 
@@ -72,6 +73,8 @@ def build_task_specific_birnn_v1(
     birnn_dropout, pair_dropout (Optional[float]): Rates before each BiRNN layer and before relation scoring. null
         follows the dropout of [training], for all three.
     re_loss_weight (float): λ in L = L_NER + λ L_RE.
+    networks (int): Networks of this kind over the same token vectors, which learn side by side, each for itself. Their
+        scores are averaged (Lakshminarayanan et al. 2017, arXiv 1612.01474; not in the paper).
     RAISES (ValueError): A setting out of its range.
     """
     settings = {
@@ -90,6 +93,7 @@ def build_task_specific_birnn_v1(
         "birnn_dropout": birnn_dropout,
         "pair_dropout": pair_dropout,
         "re_loss_weight": re_loss_weight,
+        "networks": networks,
     }
     require_choice(settings, "cell", CELLS)
     require_choice(settings, "ner_activation", _ACTIVATIONS)
@@ -103,6 +107,7 @@ def build_task_specific_birnn_v1(
         "re_hidden",
         "label_width",
         "pair_context",
+        "networks",
     )
     require_at_least(settings, 0, "ner_layers", "re_layers", "re_loss_weight")
     require_rate(settings, "token_dropout", "birnn_dropout", "pair_dropout")
@@ -110,7 +115,44 @@ def build_task_specific_birnn_v1(
 
 
 class TaskSpecificBiRNN(JointHead):
-    """The torch module. Arguments as for the architecture; `width` is that of the token vectors."""
+    """The torch module: one network or several. Each learns alone, their scores are averaged.
+
+    networks (int): How many. Other settings as for `Network`.
+    """
+
+    def __init__(self, *, networks: int, **settings: Any):
+        super().__init__()
+        self.networks = nn.ModuleList(Network(**settings) for _ in range(networks))
+
+    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+        packing = make_packing(lengths)
+        each = [network.losses(vectors, lengths, packing, targets) for network in self._networks()]
+        return {task: torch.stack([losses[task] for losses in each]).sum() for task in each[0]}
+
+    def candidates(
+        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
+    ) -> Candidates:
+        packing = make_packing(lengths)
+        packed = vectors[packing.order]
+        networks = [(network, network.shared(packed, packing)) for network in self._networks()]
+        if given is None:
+            emissions = _mean([x.tag_scores(shared, packing) for x, shared in networks])
+            crf = EntityCRF.mean([x.crf for x, _ in networks])
+            entities, scores = find_entities(crf, emissions, lengths)
+        else:
+            entities, scores = given, vectors.new_ones(len(given.label))
+        heads, tails = ordered_pairs(entities.window)
+        each = [
+            x.relation_scores(shared, packing, entities, heads, tails) for x, shared in networks
+        ]
+        return Candidates(entities, scores, heads, tails, _mean(each))
+
+    def _networks(self) -> List["Network"]:
+        return cast(List[Network], list(self.networks))
+
+
+class Network(nn.Module):
+    """The network of the paper. Arguments as for the architecture; `width` is that of the token vectors."""
 
     def __init__(
         self,
@@ -160,11 +202,12 @@ class TaskSpecificBiRNN(JointHead):
         scored = 2 * re_hidden + 1 + n_relation_labels + (pair_context or 0)
         self.r2 = nn.Linear(scored, n_relation_labels)
 
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        packing = make_packing(lengths)
+    def losses(
+        self, vectors: Tensor, lengths: Tensor, packing: Packing, targets: Targets
+    ) -> Dict[str, Tensor]:
         vectors = vectors * self.token_dropout(vectors.new_ones(len(vectors), 1))
         shared = self.shared(vectors[packing.order], packing)
-        emissions = self._emissions(shared, packing)
+        emissions = self.tag_scores(shared, packing)
         losses: Dict[str, Tensor] = {}
         if targets.known.any():
             losses["ner"] = self._ner_loss(emissions, lengths, targets)
@@ -173,27 +216,19 @@ class TaskSpecificBiRNN(JointHead):
             losses["re"] = self.re_loss_weight * self._re_loss(h_r, targets)
         return losses
 
-    def candidates(
-        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
-    ) -> Candidates:
-        packing = make_packing(lengths)
-        shared = self.shared(vectors[packing.order], packing)
-        if given is None:
-            emissions = self._emissions(shared, packing)
-            entities, scores = self._find_entities(emissions, lengths)
-        else:
-            entities, scores = given, vectors.new_ones(len(given.label))
-        heads, tails = ordered_pairs(entities.window)
-        if self.n_relation_labels and len(heads):
-            h_r = self.re(shared, packing)[packing.inverse]
-            logits = self._relation_logits(h_r, entities, heads, tails)
-        else:
-            logits = vectors.new_zeros(len(heads), self.n_relation_labels)
-        return Candidates(entities, scores, heads, tails, torch.sigmoid(logits))
-
-    def _emissions(self, shared: Tensor, packing: Packing) -> Tensor:
+    def tag_scores(self, shared: Tensor, packing: Packing) -> Tensor:
         """RETURNS: [n_tokens, n_tags], in flat order."""
-        return self.emissions(self.ner(shared, packing))[packing.inverse]
+        scores: Tensor = self.emissions(self.ner(shared, packing))[packing.inverse]
+        return scores
+
+    def relation_scores(
+        self, shared: Tensor, packing: Packing, entities: Entities, heads: Tensor, tails: Tensor
+    ) -> Tensor:
+        """RETURNS: The probability of each label for each pair, [n_pairs, n_relation_labels]."""
+        if not (self.n_relation_labels and len(heads)):
+            return shared.new_zeros(len(heads), self.n_relation_labels)
+        h_r = self.re(shared, packing)[packing.inverse]
+        return torch.sigmoid(self._relation_logits(h_r, entities, heads, tails))
 
     def _ner_loss(self, emissions: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
         """Negative log-likelihood of the gold tags, mean over windows with any."""
@@ -202,13 +237,6 @@ class TaskSpecificBiRNN(JointHead):
         annotated = (targets.known[steps] & mask).any(0)
         losses = self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask)
         return losses[annotated].mean()
-
-    def _find_entities(self, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
-        steps, mask = pad_steps(lengths)
-        spans = self.crf.best_spans(emissions[steps], mask)
-        offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
-        entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
-        return entities, spans.probability
 
     def _relation_logits(
         self, h_r: Tensor, entities: Entities, heads: Tensor, tails: Tensor
@@ -277,6 +305,15 @@ class PairContext(nn.Module):
         return self.layer(torch.cat([between, f[i], f[j], distance], 1))
 
 
+def find_entities(crf: EntityCRF, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
+    """emissions: [n_tokens, n_tags]. RETURNS: The entities of the best paths, and their probabilities."""
+    steps, mask = pad_steps(lengths)
+    spans = crf.best_spans(emissions[steps], mask)
+    offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
+    entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
+    return entities, spans.probability
+
+
 def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:
     """RETURNS: Flat token at each step of each window (0 in the padding), and which are tokens.
     Both of shape [n_steps, n_windows]."""
@@ -292,3 +329,7 @@ def allowed_tags(targets: Targets, crf: EntityCRF) -> Tensor:
     start, end, label = (x[targets.flat] for x in (entities.start, entities.end, entities.label))
     tags = crf.tags_of(start, end, label, len(targets.known))
     return F.one_hot(tags, crf.num_tags).bool() | ~targets.known.unsqueeze(1)
+
+
+def _mean(tensors: List[Tensor]) -> Tensor:
+    return torch.stack(tensors).mean(0)

@@ -144,6 +144,18 @@ def test_span_probability_equals_enumeration(crf, emissions, mask):
     assert torch.allclose(found, torch.stack(expected))
 
 
+def test_mean_of_several(crf, scheme):
+    """Under the mean of weights and emissions a sequence is as likely as the geometric mean says."""
+    crfs = [crf, EntityCRF(N_LABELS, scheme).double(), EntityCRF(N_LABELS, scheme).double()]
+    before = [x.clone() for x in crf.parameters()]
+    emissions = [random_emissions(crf, seed)[:, 0] for seed in range(3)]
+    length = LENGTHS[0]
+    each = [distribution(x, y, length)[1].log() for x, y in zip(crfs, emissions)]
+    found = distribution(EntityCRF.mean(crfs), torch.stack(emissions).mean(0), length)[1]
+    assert torch.allclose(found, torch.softmax(torch.stack(each).mean(0), 0))
+    assert all(torch.equal(x, y) for x, y in zip(crf.parameters(), before))
+
+
 def test_best_spans_carry_their_probability(crf, emissions, mask):
     spans = crf.best_spans(emissions, mask)
     assert len(spans.window)

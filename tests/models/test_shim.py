@@ -148,7 +148,7 @@ def test_dropout_of_training_reaches_modules_without_a_rate(rate, expected):
 def test_dropout_reaches_the_joint_model(make_nlp, model_config):
     nlp, examples = make_nlp(model=model_config(birnn_dropout=None, pair_dropout=0.5))
     model = nlp.get_pipe("joint_ner_re").model
-    module = model.shims[0]._model
+    (module,) = model.shims[0]._model.networks
     for drop in (0.3, 0.0):
         nlp.update(examples, drop=drop)
         rates = module.shared.dropout.p, module.ner.dropout.p, module.pair_dropout.p

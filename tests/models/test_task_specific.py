@@ -10,6 +10,7 @@ from thinc.api import Model
 from spacy_jere.models import joint
 from spacy_jere.models.joint import Entities, Targets
 from spacy_jere.models.layers import pair_scores
+from spacy_jere.models.layers.birnn import make_packing
 from spacy_jere.models.layers.crf import EntityCRF
 from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
@@ -37,6 +38,7 @@ SETTINGS = {
     "birnn_dropout": 0.0,
     "pair_dropout": 0.0,
     "re_loss_weight": 2.5,
+    "networks": 1,
 }
 LENGTHS = [4, 1, 6]
 # Window, start, end (through all windows), label
@@ -67,53 +69,93 @@ def inputs():
     return torch.randn(sum(LENGTHS), 5).double(), torch.tensor(LENGTHS)
 
 
-def h_of(head, stack):
+def h_of(network, stack):
     """The output of the shared stack and one more, each window on its own."""
     parts = []
     for window in inputs()[0].split(LENGTHS):
-        for layer in (*head.shared.layers, *getattr(head, stack).layers):
+        for layer in (*network.shared.layers, *getattr(network, stack).layers):
             window = layer(window)[0]
         parts.append(window)
     return torch.cat(parts)
 
 
-def context(head, h, f, i, j):
+def context(network, h, f, i, j):
     """What stands between two entities, 0, 1-2, 3-6, … tokens, in which order, and the two."""
     first, last = sorted((ENTITIES[i], ENTITIES[j]))
     between = h[first[2] : last[1]]
     apart = len(between)
     bucket = [0, 1, 1, 2, 2, 2, 2][apart] + (7 if i > j else 0)
     maxima = between.max(0).values if apart else torch.zeros(h.shape[1]).double()
-    parts = [maxima, f[i], f[j], head.context.distance.weight[bucket]]
-    return torch.relu(head.context.layer[0](torch.cat(parts)))
+    parts = [maxima, f[i], f[j], network.context.distance.weight[bucket]]
+    return torch.relu(network.context.layer[0](torch.cat(parts)))
 
 
-def pair_logits(head):
+def pair_logits(network):
     """Section 3.3, one pair at a time."""
-    h = h_of(head, "re")
-    weight, bias = head.r1[0].weight, head.r1[0].bias
-    g = [torch.cat([h[end - 1], head.label_embedding.weight[x]]) for _, _, end, x in ENTITIES]
+    h = h_of(network, "re")
+    weight, bias = network.r1[0].weight, network.r1[0].bias
+    g = [torch.cat([h[end - 1], network.label_embedding.weight[x]]) for _, _, end, x in ENTITIES]
     f = [torch.relu(weight @ x + bias) for x in g]
     rows = []
     for i, j in PAIRS:
         cosine = (f[i] @ f[j] / (f[i].norm() * f[j].norm())).reshape(1)
-        distmult = torch.stack([(g[i] * w * g[j]).sum() for w in head.distmult.weight])
+        distmult = torch.stack([(g[i] * w * g[j]).sum() for w in network.distmult.weight])
         parts = [f[i], f[j], cosine, distmult]
-        if head.context is not None:
-            parts.append(context(head, h, f, i, j))
-        rows.append(head.r2.weight @ torch.cat(parts) + head.r2.bias)
+        if network.context is not None:
+            parts.append(context(network, h, f, i, j))
+        rows.append(network.r2.weight @ torch.cat(parts) + network.r2.bias)
     return torch.stack(rows)
 
 
+def mean(tensors):
+    return torch.stack(list(tensors)).mean(0)
+
+
+@pytest.mark.parametrize("networks", [1, 3])
 @pytest.mark.parametrize("pair_context", [None, 4])
-def test_relation_scores_equal_the_formula(pair_context):
-    head = make_head(pair_context=pair_context)
+def test_relation_scores_equal_the_formula(pair_context, networks):
+    head = make_head(pair_context=pair_context, networks=networks)
     with torch.no_grad():
         candidates = head.candidates(*inputs(), given=entities())
-        expected = torch.sigmoid(pair_logits(head))
+        expected = mean(torch.sigmoid(pair_logits(network)) for network in head.networks)
     assert list(zip(candidates.heads.tolist(), candidates.tails.tolist())) == PAIRS
     assert torch.allclose(candidates.relation_scores, expected, atol=1e-9)
     assert candidates.entity_scores.tolist() == [1.0] * len(ENTITIES)
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_entities_are_those_of_the_mean_scores(networks):
+    head = make_head(networks=networks)
+    with torch.no_grad():
+        for network in head.networks:
+            network.emissions[-1].bias[0] -= 3.0  # few tokens are O
+        found = head.candidates(*inputs())
+        emissions = mean(network.emissions(h_of(network, "ner")) for network in head.networks)
+        crf = EntityCRF.mean([network.crf for network in head.networks])
+        spans, start = [], 0
+        for scores in emissions.split(LENGTHS):
+            mask = torch.ones(len(scores), 1, dtype=torch.bool)
+            here = crf.best_spans(scores.unsqueeze(1), mask)
+            spans += zip(here.start + start, here.end + start, here.label, here.probability)
+            start += len(scores)
+    rows = (found.entities.start, found.entities.end, found.entities.label, found.entity_scores)
+    assert len(spans) > 2
+    assert torch.allclose(torch.stack(rows, 1).double(), torch.tensor(spans).double())
+
+
+def test_networks_learn_each_for_itself():
+    head = make_head(networks=2, pair_context=4, token_dropout=0.3, birnn_dropout=0.2)
+    vectors, lengths = inputs()
+    packing = make_packing(lengths)
+    torch.manual_seed(1)
+    together = head.losses(vectors, lengths, targets())
+    torch.manual_seed(1)
+    each = [network.losses(vectors, lengths, packing, targets()) for network in head.networks]
+    for task, loss in together.items():
+        assert torch.equal(loss, each[0][task] + each[1][task])
+    sum(each[0].values()).backward()
+    has_gradient = [[x.grad is not None for x in network.parameters()] for network in head.networks]
+    assert all(has_gradient[0]) and not any(has_gradient[1])
 
 
 def bce(logits, truth):
@@ -130,7 +172,7 @@ def test_relation_loss_is_over_the_pairs_of_annotated_windows(relations_known, w
     counted = torch.tensor([ENTITIES[i][0] in windows for i, _ in PAIRS])
     known = tuple(bool(x) for x in relations_known)
     losses = head.losses(*inputs(), targets(relations_known=known))
-    expected = 2.5 * bce(pair_logits(head)[counted], truth[counted])
+    expected = 2.5 * bce(pair_logits(*head.networks)[counted], truth[counted])
     assert losses["re"].item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -152,11 +194,12 @@ def test_nothing_to_learn_about_relations(changes):
 )
 def test_entity_loss_is_the_mean_over_windows(tag_scheme, tags):
     head = make_head(tag_scheme=tag_scheme)
-    emissions = head.emissions(h_of(head, "ner")).split(LENGTHS)
+    (network,) = head.networks
+    emissions = network.emissions(h_of(network, "ner")).split(LENGTHS)
     tags = torch.tensor(tags).split(LENGTHS)
     masks = [torch.ones(n, 1, dtype=torch.bool) for n in LENGTHS]
     windows = zip(emissions, tags, masks)
-    each = [-head.crf(x.unsqueeze(1), y.unsqueeze(1), mask) for x, y, mask in windows]
+    each = [-network.crf(x.unsqueeze(1), y.unsqueeze(1), mask) for x, y, mask in windows]
     loss = head.losses(*inputs(), targets())["ner"]
     assert loss.item() == pytest.approx((sum(each) / len(each)).item(), rel=1e-6)
 
@@ -176,11 +219,12 @@ def test_without_relation_labels():
 @pytest.mark.parametrize("at_once", [1, 3, len(PAIRS), 100])
 def test_pairs_in_chunks(monkeypatch, at_once):
     head = make_head()
+    (network,) = head.networks
     whole = head.candidates(*inputs(), given=entities()).relation_scores
     calls = []
-    plain = head._pair_logits
+    plain = network._pair_logits
     monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", at_once)
-    monkeypatch.setattr(head, "_pair_logits", lambda *x: calls.append(1) or plain(*x))
+    monkeypatch.setattr(network, "_pair_logits", lambda *x: calls.append(1) or plain(*x))
     assert torch.allclose(head.candidates(*inputs(), given=entities()).relation_scores, whole)
     assert len(calls) == -(-len(PAIRS) // at_once)
 
@@ -194,21 +238,25 @@ def test_other_settings(cell, activation, layers, pair_context, tag_scheme):
     losses = head.losses(*inputs(), targets())
     sum(losses.values()).backward()
     assert all(x.grad is not None and x.grad.isfinite().all() for x in head.parameters())
-    assert len(head.ner.layers) == layers.get("ner_layers", 1)
+    assert len(head.networks[0].ner.layers) == layers.get("ner_layers", 1)
 
 
 def test_token_dropout_hides_whole_tokens_in_training(monkeypatch):
-    head, seen = make_head(token_dropout=0.5), []
-    plain = head.shared.forward
-    monkeypatch.setattr(
-        head.shared, "forward", lambda x, packing: seen.append(x) or plain(x, packing)
-    )
+    head, seen = make_head(token_dropout=0.5, networks=2), []
+    for stack in [network.shared for network in head.networks]:
+        plain = stack.forward
+        monkeypatch.setattr(
+            stack, "forward", lambda x, packing, plain=plain: seen.append(x) or plain(x, packing)
+        )
     head.losses(*inputs(), targets())
-    hidden = (seen[0] == 0).all(1)
-    assert 0 < hidden.sum() < sum(LENGTHS)
-    assert not (seen[0][~hidden] == 0).any()
+    hidden = [(x == 0).all(1) for x in seen]
+    assert not torch.equal(*hidden)  # each network misses others
+    for vectors, rows in zip(seen, hidden):
+        assert 0 < rows.sum() < sum(LENGTHS)
+        assert not (vectors[~rows] == 0).any()
+    seen.clear()
     head.eval().candidates(*inputs(), given=entities())
-    assert not (seen[1] == 0).any()
+    assert len(seen) == 2 and not any((x == 0).any() for x in seen)
 
 
 def test_pad_steps():
@@ -267,6 +315,7 @@ def test_unknown_choice(setting):
         ("ner_hidden", 0),
         ("re_hidden", -1),
         ("label_width", 0),
+        ("networks", 0),
         ("ner_layers", -1),
         ("re_layers", -1),
         ("re_loss_weight", -0.1),

@@ -4,7 +4,8 @@ The chain itself (transition weights, normalizer, Viterbi) is pytorch-crf's. Add
 forbids, a likelihood for windows in which some tokens are not annotated, and the exact probability of a span.
 """
 
-from typing import Literal, NamedTuple
+from copy import deepcopy
+from typing import Literal, NamedTuple, Sequence
 
 import torch
 from torch import Tensor
@@ -81,6 +82,16 @@ class EntityCRF(CRF):
         self.register_buffer("unfinished", unfinished, persistent=False)
         self.register_buffer("forbidden", forbidden, persistent=False)
         self.forbid()
+
+    @classmethod
+    def mean(cls, crfs: Sequence["EntityCRF"]) -> "EntityCRF":
+        """RETURNS (EntityCRF): A copy whose weights are the means of those of several CRFs over the same tags. Its
+        probability of a sequence under the mean of their emissions is, up to a factor, the geometric mean of theirs."""
+        mean = deepcopy(crfs[0])
+        with torch.no_grad():
+            for name, weights in mean.named_parameters():
+                weights.copy_(torch.stack([crf.get_parameter(name) for crf in crfs]).mean(0))
+        return mean
 
     def forbid(self) -> None:
         """Make forbidden transitions impossible again, whatever an optimizer did to them."""
