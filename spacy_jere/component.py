@@ -63,6 +63,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans", "doc._.relations"],
     default_config={
         "model": DEFAULT_MODEL,
+        "ent_threshold": 0.0,
         "rel_threshold": 0.5,
         "rel_thresholds": {},
         "overlap": True,
@@ -79,6 +80,7 @@ def make_joint_ner_re(
     nlp: Language,
     name: str,
     model: Model[JointBatch, Any],
+    ent_threshold: float,
     rel_threshold: float,
     rel_thresholds: Dict[str, float],
     overlap: bool,
@@ -92,6 +94,7 @@ def make_joint_ner_re(
     """Construct the component.
 
     model (Model[JointBatch, Any]): One of the joint architectures, `spacy-jere.TaskSpecificBiRNN.v1` and others.
+    ent_threshold (float): The least probability of an entity that is reported; 0 reports all that the model decides for.
     rel_threshold (float): The least probability of a relation that is reported.
     rel_thresholds (Dict[str, float]): The same for single relation labels, as `find-thresholds` sets them.
     overlap (bool): Whether entities may overlap in doc.spans and in relations. If not, the most probable of those that
@@ -110,6 +113,7 @@ def make_joint_ner_re(
         nlp.vocab,
         model,
         name,
+        ent_threshold=ent_threshold,
         rel_threshold=rel_threshold,
         rel_thresholds=rel_thresholds,
         overlap=overlap,
@@ -134,6 +138,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         model: JointModel,
         name: str = "joint_ner_re",
         *,
+        ent_threshold: float = 0.0,
         rel_threshold: float = 0.5,
         rel_thresholds: Optional[Dict[str, float]] = None,
         overlap: bool = True,
@@ -147,7 +152,8 @@ class JointEntityRelationExtractor(TrainablePipe):
         if window not in WINDOWS:
             raise ValueError(Errors.E207.format(window=window))
         rel_thresholds = dict(rel_thresholds or {})
-        for key, value in {"rel_threshold": rel_threshold, **rel_thresholds}.items():
+        thresholds = {"ent_threshold": ent_threshold, "rel_threshold": rel_threshold}
+        for key, value in {**thresholds, **rel_thresholds}.items():
             if not 0 <= value <= 1:
                 raise ValueError(Errors.E208.format(name=key, value=value))
         if learn_rate_factor <= 0:
@@ -160,6 +166,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         self.cfg = {
             "entity_labels": [],
             "relation_labels": [],
+            "ent_threshold": ent_threshold,
             "rel_threshold": rel_threshold,
             "rel_thresholds": rel_thresholds,
             "overlap": overlap,
@@ -254,6 +261,7 @@ class JointEntityRelationExtractor(TrainablePipe):
             len(chosen),
             entity_labels=self.entity_labels,
             relation_labels=self.relation_labels,
+            ent_threshold=self.cfg["ent_threshold"],
             thresholds=list(self.thresholds.values()),
             overlap=self.cfg["overlap"],
             schema=self.schema,

@@ -23,6 +23,7 @@ ENTITY_LABELS = ("LOC", "ORG", "PER")
 RELATION_LABELS = ("LIVES_IN", "MET", "WORKS_FOR")
 # Each differs from the default.
 SETTINGS = {
+    "ent_threshold": 0.125,
     "rel_threshold": 0.25,
     "window": "doc",
     "spans_key": "everything",
@@ -141,6 +142,7 @@ def test_every_setting_survives_the_config(family, model_config, make_examples):
         ({"window": "paragraph"}, "E207"),
         ({"rel_threshold": 1.1}, "E208"),
         ({"rel_threshold": -0.1}, "E208"),
+        ({"ent_threshold": 1.1}, "E208"),
         ({"learn_rate_factor": 0.0}, "E209"),
         ({"learn_rate_factor": -1.0}, "E209"),
         ({"schema": "learned"}, "E110"),
@@ -351,6 +353,18 @@ def test_spans_key_and_scores(trained_copy):
 def test_threshold(trained_copy, threshold, n_relations):
     pipe_of(trained_copy).cfg["rel_threshold"] = threshold
     assert len(trained_copy("Ada lives in New Oslo .")._.relations) == n_relations
+
+
+def test_entity_threshold(trained_copy):
+    """It holds for what the model finds, not for entities that are given."""
+    text = "Ada lives in New Oslo ."
+    pipe_of(trained_copy).cfg["ent_threshold"] = 1.0
+    doc = trained_copy(text)
+    assert not (doc.ents or doc.spans["joint_ner_re"] or doc._.relations)
+    pipe_of(trained_copy).cfg["given_entities"] = True
+    doc = trained_copy.make_doc(text)
+    doc.set_ents([Span(doc, 0, 1, "PER"), Span(doc, 3, 5, "LOC")])
+    assert len(trained_copy(doc)._.relations) == 1
 
 
 TWO_SENTENCES = "Ada lives in New Oslo . Rome is the home of Bo ."

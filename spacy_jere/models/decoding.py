@@ -18,6 +18,7 @@ def decode(
     *,
     entity_labels: Sequence[str],
     relation_labels: Sequence[str],
+    ent_threshold: float,
     thresholds: Sequence[float],
     overlap: bool,
     schema: Schema,
@@ -25,6 +26,7 @@ def decode(
     """Choose what to report of a batch.
 
     n_docs (int): How many Docs the batch has.
+    ent_threshold (float): The least probability of an entity. Relations of others are left out too.
     thresholds (Sequence[float]): The least probability of a relation, for each relation label.
     overlap (bool): Keep entities that overlap; else the most probable ones and the relations between these.
     schema (Schema): Relations that it forbids are left out; of a symmetric label's two directions the more
@@ -59,8 +61,10 @@ def decode(
         score = float(probabilities[row, label])
         relation = (head - first[doc], tail - first[doc], relation_labels[label], score)
         found_relations[doc].append(relation)
-    found = [Extraction(*x) for x in zip(found_entities, found_relations)]
-    return found if overlap else [_thinned(x) for x in found]
+    return [
+        _thinned(Extraction(*x), ent_threshold, overlap)
+        for x in zip(found_entities, found_relations)
+    ]
 
 
 def without_overlaps(entities: Sequence[FoundEntity]) -> List[FoundEntity]:
@@ -75,8 +79,10 @@ def without_overlaps(entities: Sequence[FoundEntity]) -> List[FoundEntity]:
     return sorted(chosen)
 
 
-def _thinned(found: Extraction) -> Extraction:
-    entities = without_overlaps(found.entities)
+def _thinned(found: Extraction, ent_threshold: float, overlap: bool) -> Extraction:
+    entities = [entity for entity in found.entities if entity[3] >= ent_threshold]
+    if not overlap:
+        entities = without_overlaps(entities)
     if len(entities) == len(found.entities):
         return found
     index = {entity: i for i, entity in enumerate(entities)}

@@ -33,12 +33,13 @@ def proposals(entities=ENTITIES, scores=SCORES, pairs=PAIRS):
     )
 
 
-def run(threshold=0.5, schema=None, n_docs=2, overlap=True, **changes):
+def run(threshold=0.5, schema=None, n_docs=2, overlap=True, ent_threshold=0.0, **changes):
     return decode(
         proposals(**changes),
         n_docs,
         entity_labels=ENTITY_LABELS,
         relation_labels=RELATION_LABELS,
+        ent_threshold=ent_threshold,
         thresholds=[threshold] * len(RELATION_LABELS),
         overlap=overlap,
         schema=parse_schema(schema),
@@ -80,6 +81,32 @@ def test_threshold_of_zero_reports_each_symmetric_pair_once():
     ]
 
 
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize(
+    "ent_threshold, n_entities, relations",
+    [
+        (0.5, [3, 2], [(0, 1, L, 0.6), (0, 1, M, 0.7), (1, 2, L, 0.8), (2, 1, L, 0.7)]),
+        (0.7, [3, 0], [(0, 1, L, 0.6), (0, 1, M, 0.7), (1, 2, L, 0.8), (2, 1, L, 0.7)]),
+        (0.71, [2, 0], []),
+        (0.75, [2, 0], []),
+        (0.91, [0, 0], []),
+    ],
+)
+def test_improbable_entities_and_their_relations_are_left_out(
+    overlap, ent_threshold, n_entities, relations
+):
+    found = run(ent_threshold=ent_threshold, overlap=overlap)
+    assert [len(x.entities) for x in found] == n_entities
+    assert all(x[3] >= ent_threshold for doc in found for x in doc.entities)
+    assert found[0].relations == relations
+
+
+def test_relations_keep_their_entities_when_others_are_left_out():
+    found = run(ent_threshold=0.75, pairs={(3, 4): (0.9, 0.1), (2, 4): (0.9, 0.1)})[0]
+    assert found.entities == [(0, 1, "PER", 0.8), (5, 6, "LOC", 0.9)]
+    assert found.relations == [(0, 1, L, 0.9)]
+
+
 @pytest.mark.parametrize("n_docs", [0, 1, 3])
 def test_nothing_found(n_docs):
     assert run(n_docs=n_docs, entities=[], scores=[], pairs={}) == [([], [])] * n_docs
@@ -94,7 +121,7 @@ def test_docs_without_entities_between_others():
 
 def test_no_relation_labels():
     empty = Proposals(*proposals()[:3], numpy.zeros((len(PAIRS), 0)))
-    options = {"thresholds": [], "overlap": True, "schema": {}}
+    options = {"ent_threshold": 0.0, "thresholds": [], "overlap": True, "schema": {}}
     result = decode(empty, 2, entity_labels=ENTITY_LABELS, relation_labels=[], **options)
     assert [x.relations for x in result] == [[], []]
 
@@ -124,8 +151,9 @@ def test_without_overlaps(entities, chosen):
 
 def test_each_label_has_its_threshold():
     scores = {(0, 1): (0.4, 0.4)}
-    options = {"entity_labels": ENTITY_LABELS, "relation_labels": RELATION_LABELS, "schema": {}}
-    found = decode(proposals(pairs=scores), 2, thresholds=[0.5, 0.3], overlap=True, **options)
+    labels = {"entity_labels": ENTITY_LABELS, "relation_labels": RELATION_LABELS, "schema": {}}
+    options = {"ent_threshold": 0.0, "thresholds": [0.5, 0.3], "overlap": True}
+    found = decode(proposals(pairs=scores), 2, **labels, **options)
     assert [x[2] for doc in found for x in doc.relations] == [M]
 
 
