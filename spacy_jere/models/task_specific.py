@@ -115,7 +115,8 @@ def build_task_specific_birnn_v1(
 
 
 class TaskSpecificBiRNN(JointHead):
-    """The torch module: one network or several. Each learns alone, their scores are averaged.
+    """The torch module: one network or several. Their losses are added, so that each learns as it would alone; in
+    prediction their scores are averaged.
 
     networks (int): How many. Other settings as for `Network`.
     """

@@ -297,6 +297,18 @@ def test_docs_together_equal_docs_alone(make_nlp, overfit, monkeypatch, at_once)
     assert n_relations > 20
 
 
+def test_several_networks_in_a_pipeline(make_nlp, model_config, overfit, found):
+    model = model_config(networks=2, tag_scheme="biluo")
+    nlp, examples = make_nlp(model=model)
+    overfit(nlp, examples)
+    assert nlp.evaluate(examples)["joint_f"] == 1.0
+    other, _ = make_nlp(model=model)
+    other.from_bytes(nlp.to_bytes())
+    for example in examples:
+        text = example.reference.text
+        assert found(other(text)) == found(nlp(text))
+
+
 def tok2vec():
     return Model("nothing", lambda model, X, is_train: (X, lambda dY: dY), dims={"nO": 5})
 
