@@ -3,8 +3,9 @@
 T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016, with the momentum schedule that torch.optim.NAdam uses.
 """
 
-from typing import Any, Dict, List, Tuple, Union
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
+import numpy
 from thinc.api import Optimizer
 from thinc.types import FloatsXd
 
@@ -12,6 +13,8 @@ from ..errors import Errors
 
 Rate = Union[float, List[float], Any]
 Key = Tuple[int, str]
+# Values per block: the weights, their moments and what is computed from them fit into a core's cache together.
+_BLOCK = 1 << 14
 
 
 def create_nadam_v1(
@@ -79,7 +82,8 @@ class NAdam(Optimizer):
         if averages is not None:
             share = (self.average_power + 1) / (self.average_power + self.nr_update[key])
             average = averages.setdefault(key, weights.copy())
-            average += share * (weights - average)
+            for mean, latest in _blocks(average, weights):
+                mean += share * (latest - mean)
         return weights, gradient
 
     def _adam(
@@ -95,23 +99,37 @@ class NAdam(Optimizer):
         for moments in (self.mom1, self.mom2):
             if key not in moments:
                 moments[key] = xp.zeros_like(weights)
-        first, second = self.mom1[key], self.mom2[key]
         momentum, upcoming = self._momentum(nr_upd), self._momentum(nr_upd + 1)
         product = self.momentum_product.get(key, 1.0) * momentum
         self.momentum_product[key] = product
-        # In place: the arrays are the parameters themselves, and each is as large as they are.
-        first *= self.b1
-        first += (1 - self.b1) * gradient
-        second *= self.b2
-        second += (1 - self.b2) * xp.square(gradient)
-        scale = xp.sqrt(second / (1 - self.b2**nr_upd))
-        scale += self.eps
         rate = self.learn_rate * lr_scale
-        step = (rate * upcoming / (1 - product * upcoming)) * first
-        step += (rate * (1 - momentum) / (1 - product)) * gradient
-        step /= scale
-        weights -= step
+        ahead = rate * upcoming / (1 - product * upcoming)
+        now = rate * (1 - momentum) / (1 - product)
+        correction = 1 - self.b2**nr_upd
+        # In place: the arrays are the parameters themselves, and each is as large as they are.
+        arrays = weights, gradient, self.mom1[key], self.mom2[key]
+        for parameters, slope, first, second in _blocks(*arrays):
+            first *= self.b1
+            first += (1 - self.b1) * slope
+            second *= self.b2
+            second += (1 - self.b2) * xp.square(slope)
+            scale = xp.sqrt(second / correction)
+            scale += self.eps
+            step = ahead * first
+            step += now * slope
+            step /= scale
+            parameters -= step
         return weights, gradient
 
     def _momentum(self, update: int) -> float:
         return float(self.b1 * (1 - 0.5 * 0.96 ** (update * self.momentum_decay)))
+
+
+def _blocks(*arrays: Any) -> Iterator[Tuple[Any, ...]]:
+    """RETURNS: Views of the same rows of arrays of one shape, some rows at a time; all at once where they are on a GPU."""
+    n_rows = len(arrays[0])
+    rows = max(n_rows, 1)
+    if isinstance(arrays[0], numpy.ndarray) and arrays[0].size:
+        rows = max(_BLOCK * n_rows // arrays[0].size, 1)
+    for start in range(0, n_rows, rows):
+        yield tuple(x[start : start + rows] for x in arrays)

@@ -19,11 +19,13 @@ def test_packing_is_torchs_own(lengths):
     assert torch.equal(packing.order[packing.inverse], torch.arange(len(flat)))
     longest_first = torch.argsort(torch.tensor(lengths), descending=True, stable=True)
     assert torch.equal(longest_first[packing.window], packed.data // 10)
+    backwards = torch.cat([window.flip(0) for window in windows])
+    assert torch.equal(flat[packing.order][packing.reverse], backwards[packing.order])
 
 
 def test_packing_of_nothing():
     packing = make_packing(torch.zeros(0, dtype=torch.long))
-    assert [len(x) for x in packing] == [0, 0, 0, 0]
+    assert [len(x) for x in packing] == [0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("cell, whole", [("gru", torch.nn.GRU), ("lstm", torch.nn.LSTM)])
@@ -62,7 +64,7 @@ def test_dropout_before_each_layer_in_training_only(rate, same):
 
 def test_dropout_hides_the_same_features_in_all_of_a_window(monkeypatch):
     torch.manual_seed(0)
-    stack, seen = BiRNNStack(20, 3, 1, "gru", 0.5), []
+    stack, seen = BiRNNStack(20, 3, 1, "lstm", 0.5), []
     monkeypatch.setattr(stack.layers[0], "forward", lambda x: seen.append(x.data) or [x])
     packing = make_packing(torch.tensor(LENGTHS))
     stack(torch.ones(sum(LENGTHS), 20), packing)

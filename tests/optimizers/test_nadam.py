@@ -15,8 +15,8 @@ def gradients(n, shape=(3, 4)):
     return [rng.normal(size=shape).astype("f") for _ in range(n)]
 
 
-def start():
-    return numpy.linspace(-1, 1, 12, dtype="f").reshape(3, 4)
+def start(shape=(3, 4)):
+    return numpy.linspace(-1, 1, numpy.prod(shape), dtype="f").reshape(shape)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,20 @@ def test_equals_torch(settings):
         assert not rest.any()
         assert numpy.abs(weights - parameter.detach().numpy()).max() < 1e-6
     assert numpy.abs(weights - start()).max() > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(1,), (50_000,), (70, 700), (2, 40_000), (3, 0)])
+def test_large_arrays_in_blocks_equal_torch(shape):
+    optimizer = create_nadam_v1(grad_clip=0.0, use_averages=True, average_power=0.0)
+    weights, parameter = start(shape), torch.nn.Parameter(torch.tensor(start(shape)))
+    reference, seen = torch.optim.NAdam([parameter], lr=5e-4), []
+    for gradient in gradients(3, shape):
+        parameter.grad = torch.tensor(gradient)
+        reference.step()
+        weights, _ = optimizer(KEY, weights, gradient.copy())
+        seen.append(weights.copy())
+    assert numpy.allclose(weights, parameter.detach().numpy(), atol=1e-6)
+    assert numpy.allclose(optimizer.averages[KEY], numpy.mean(seen, 0), atol=1e-6)
 
 
 def test_each_parameter_has_its_own_state():

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ..shim import Dropout
+from .gru import bidirectional_gru
 
 Cell = Literal["gru", "lstm"]
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -17,12 +18,14 @@ class Packing(NamedTuple):
 
     order: for each packed row the flat token it holds. Shape [n_tokens].
     inverse: for each flat token its packed row. Shape [n_tokens].
+    reverse: for each packed row that of the same window as many steps from its end. Shape [n_tokens].
     window: for each packed row its window, the longest being 0. Shape [n_tokens].
     batch_sizes: how many windows are still running at each time step. Shape [n_steps], on the CPU.
     """
 
     order: Tensor
     inverse: Tensor
+    reverse: Tensor
     window: Tensor
     batch_sizes: Tensor
 
@@ -40,7 +43,9 @@ def make_packing(lengths: Tensor) -> Packing:
     order = (starts[by_length].unsqueeze(0) + steps.unsqueeze(1))[running]
     inverse = torch.empty_like(order)
     inverse[order] = torch.arange(len(order), device=order.device)
-    return Packing(order, inverse, running.nonzero()[:, 1], running.sum(1).cpu())
+    window = running.nonzero()[:, 1]
+    first, last = starts[by_length][window], (starts + lengths - 1)[by_length][window]
+    return Packing(order, inverse, inverse[first + last - order], window, running.sum(1).cpu())
 
 
 class BiRNNStack(nn.Module):
@@ -66,9 +71,14 @@ class BiRNNStack(nn.Module):
 
     def forward(self, packed: Tensor, packing: Packing) -> Tensor:
         """packed: [n_tokens, width], rows in packed order. RETURNS: [n_tokens, self.width]."""
+        learns_on_cpu = torch.is_grad_enabled() and packed.device.type == "cpu"
         for layer in self.layers:
-            sequence = PackedSequence(self._drop(packed, packing), packing.batch_sizes)
-            packed = layer(sequence)[0].data
+            packed = self._drop(packed, packing)
+            if learns_on_cpu and isinstance(layer, nn.GRU):
+                sizes = packing.batch_sizes.tolist()
+                packed = bidirectional_gru(layer, packed, packing.reverse, sizes)
+            else:
+                packed = layer(PackedSequence(packed, packing.batch_sizes))[0].data
         return packed
 
     def _drop(self, packed: Tensor, packing: Packing) -> Tensor:
