@@ -14,7 +14,7 @@ from ..errors import Errors
 Rate = Union[float, List[float], Any]
 Key = Tuple[int, str]
 # Values per block: the weights, their moments and what is computed from them fit into a core's cache together.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 
 
 def create_nadam_v1(

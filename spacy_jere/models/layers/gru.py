@@ -29,17 +29,17 @@ def bidirectional_gru(layer: nn.GRU, packed: Tensor, reverse: Tensor, sizes: Lis
     inputs = torch.stack(
         [
             F.linear(packed, to_input, biases[0]),
-            F.linear(packed, to_input_back, biases_back[0])[reverse],
+            F.linear(packed, to_input_back, biases_back[0]),
         ]
     )
     weight = torch.stack([to_state, to_state_back])
     bias = torch.stack([biases[1], biases_back[1]]).unsqueeze(1)
-    onward, back = cast(Any, _Recurrence).apply(inputs, weight, bias, sizes)
-    return torch.cat([onward, back[reverse]], 1)
+    onward, back = cast(Any, _Recurrence).apply(inputs, weight, bias, reverse, sizes)
+    return torch.cat([onward, back], 1)
 
 
 class _Recurrence(torch.autograd.Function):
-    """The states of both directions, each [n_rows, hidden], the first dimension of what follows.
+    """The states of both directions, each [n_rows, hidden]. Directions are the first dimension of what follows.
 
     inputs: W x + b of the gates r, z, n. Shape [2, n_rows, 3 * hidden].
     weight, bias: From the state to the gates. Shapes [2, 3 * hidden, hidden] and [2, 1, 3 * hidden].
@@ -47,7 +47,10 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, sizes: List[int]) -> Tensor:
+    def forward(
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, reverse: Tensor, sizes: List[int]
+    ) -> Tensor:
+        inputs = _turned(inputs, reverse)
         width = weight.shape[2]
         h = inputs.new_zeros(2, sizes[0], width)
         to_gates = weight.transpose(1, 2).contiguous()
@@ -61,18 +64,19 @@ class _Recurrence(torch.autograd.Function):
             h = torch.lerp(n, h, z)
             steps.append((h, r, z, n, from_state))
         states, *gates_of_steps = (torch.cat(x, 1) for x in zip(*steps))
-        ctx.save_for_backward(weight, states, *gates_of_steps)
+        ctx.save_for_backward(weight, reverse, states, *gates_of_steps)
         ctx.sizes = sizes
-        return states
+        return _turned(states, reverse)
 
     @staticmethod
     @once_differentiable
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(  # type: ignore[override]  # once_differentiable hides the arguments
         ctx: Any, d_states: Tensor
-    ) -> Tuple[Tensor, Tensor, Tensor, None]:
-        weight, states, r, z, n, from_state = ctx.saved_tensors
+    ) -> Tuple[Tensor, Tensor, Tensor, None, None]:
+        weight, reverse, states, r, z, n, from_state = ctx.saved_tensors
         sizes = ctx.sizes
+        d_states = _turned(d_states, reverse)
         before = _states_before(states, sizes)
         # Slopes: of h' by what n is the tanh of, and by what each gate gets from the state.
         slope_n = (1 - z) * (1 - n * n)
@@ -92,7 +96,12 @@ class _Recurrence(torch.autograd.Function):
         d_gates = (d_h.unsqueeze(2) * slopes).flatten(2)
         d_inputs = torch.cat([d_gates[..., : 2 * states.shape[2]], d_h * slope_n], 2)
         d_weight = torch.bmm(d_gates.transpose(1, 2), before)
-        return d_inputs, d_weight, d_gates.sum(1, keepdim=True), None
+        return _turned(d_inputs, reverse), d_weight, d_gates.sum(1, keepdim=True), None, None
+
+
+def _turned(both: Tensor, reverse: Tensor) -> Tensor:
+    """RETURNS: The rows of the second direction from the end of each window. Its own inverse, and so its own gradient."""
+    return torch.stack([both[0], both[1, reverse]])
 
 
 def _states_before(states: Tensor, sizes: List[int]) -> Tensor:
