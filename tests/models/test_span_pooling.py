@@ -36,3 +36,10 @@ def test_gradient_equals_that_of_the_plain_maximum(vectors):
 def test_nothing_to_cover(vectors, ranges):
     start, end = torch.tensor(ranges, dtype=torch.long).reshape(-1, 2).T
     assert torch.equal(range_maximum(vectors, start, end), torch.zeros(len(ranges), 3))
+
+
+def test_the_gradient_of_a_tie_goes_to_one_token():
+    vectors = torch.zeros(N_TOKENS, 3, requires_grad=True)
+    start, end = torch.tensor(RANGES).T
+    (gradient,) = torch.autograd.grad(range_maximum(vectors, start, end).sum(), vectors)
+    assert gradient.sum() == 3 * int((end > start).sum())

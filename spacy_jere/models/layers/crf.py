@@ -1,6 +1,6 @@
 """A linear-chain CRF over the tags of entities that learns from partial annotation and gives span probabilities.
 
-The chain itself (transition weights, normalizer, Viterbi) is pytorch-crf's. Added here: transitions that the tag scheme
+The chain itself (transition weights, Viterbi) is pytorch-crf's. Added here: transitions that the tag scheme
 forbids, a likelihood for windows in which some tokens are not annotated, and the exact probability of a span.
 """
 
@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple, Sequence
 import torch
 from torch import Tensor
 from torchcrf import CRF
+
+from .partition import log_partition
 
 IMPOSSIBLE = -1e4
 
@@ -127,8 +129,14 @@ class EntityCRF(CRF):
         if (allowed.sum(2) == 1)[mask].all():
             permitted = self._path_score(emissions, allowed.int().argmax(2), mask)
         else:
-            permitted = self._compute_normalizer(emissions.masked_fill(~allowed, IMPOSSIBLE), mask)
-        return self._compute_normalizer(emissions, mask) - permitted
+            permitted = self._log_partition(emissions.masked_fill(~allowed, IMPOSSIBLE), mask)
+        return self._log_partition(emissions, mask) - permitted
+
+    def _log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """RETURNS: The log-sum of the scores of all sequences, [n_windows]."""
+        return log_partition(
+            emissions, self.start_transitions, self.transitions, self.end_transitions, mask
+        )
 
     def _path_score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """tags: one sequence for each window, [n_steps, n_windows]. RETURNS: Its score, [n_windows]. All

@@ -51,20 +51,22 @@ class _Recurrence(torch.autograd.Function):
         ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, reverse: Tensor, sizes: List[int]
     ) -> Tensor:
         inputs = _turned(inputs, reverse)
-        width = weight.shape[2]
+        width, n_rows = weight.shape[2], inputs.shape[1]
         h = inputs.new_zeros(2, sizes[0], width)
         to_gates = weight.transpose(1, 2).contiguous()
-        steps = []
-        for x in inputs.split(sizes, 1):
+        # Each step writes its rows of these: r, z and what n gets from the state; n; the states.
+        gates = inputs.new_empty(2, n_rows, 3 * width)
+        candidates, states = (inputs.new_empty(2, n_rows, width) for _ in range(2))
+        each = zip(*(x.split(sizes, 1) for x in (inputs, gates, candidates, states)))
+        for x, gate, n, state in each:
             h = h[:, : x.shape[1]]
-            gates = torch.baddbmm(bias, h, to_gates)
-            r, z = torch.sigmoid(x[..., : 2 * width] + gates[..., : 2 * width]).chunk(2, 2)
-            from_state = gates[..., 2 * width :]
-            n = torch.tanh(torch.addcmul(x[..., 2 * width :], r, from_state))
-            h = torch.lerp(n, h, z)
-            steps.append((h, r, z, n, from_state))
-        states, *gates_of_steps = (torch.cat(x, 1) for x in zip(*steps))
-        ctx.save_for_backward(weight, reverse, states, *gates_of_steps)
+            torch.baddbmm(bias, h, to_gates, out=gate)
+            opened = gate[..., : 2 * width]
+            opened.add_(x[..., : 2 * width]).sigmoid_()
+            r, z, from_state = gate.chunk(3, 2)
+            torch.addcmul(x[..., 2 * width :], r, from_state, out=n).tanh_()
+            h = torch.lerp(n, h, z, out=state)
+        ctx.save_for_backward(weight, reverse, states, candidates, gates)
         ctx.sizes = sizes
         return _turned(states, reverse)
 
@@ -74,29 +76,31 @@ class _Recurrence(torch.autograd.Function):
     def backward(  # type: ignore[override]  # once_differentiable hides the arguments
         ctx: Any, d_states: Tensor
     ) -> Tuple[Tensor, Tensor, Tensor, None, None]:
-        weight, reverse, states, r, z, n, from_state = ctx.saved_tensors
-        sizes = ctx.sizes
-        d_states = _turned(d_states, reverse)
+        weight, reverse, states, n, gates = ctx.saved_tensors
+        sizes, width = ctx.sizes, states.shape[2]
+        r, z, from_state = gates.chunk(3, 2)
         before = _states_before(states, sizes)
         # Slopes: of h' by what n is the tanh of, and by what each gate gets from the state.
         slope_n = (1 - z) * (1 - n * n)
-        slope_r = slope_n * from_state * r * (1 - r)
-        slope_z = (before - n) * z * (1 - z)
-        slopes = torch.stack([slope_r, slope_z, slope_n * r], 2)  # [2, n_rows, 3, hidden]
+        slopes = torch.empty_like(gates).unflatten(2, (3, width))  # [2, n_rows, 3, hidden]
+        torch.mul(slope_n * from_state, r * (1 - r), out=slopes[:, :, 0])
+        torch.mul(before - n, z * (1 - z), out=slopes[:, :, 1])
+        torch.mul(slope_n, r, out=slopes[:, :, 2])
 
-        carried = states.new_zeros(2, sizes[-1], states.shape[2])
-        d_steps = []
-        each = zip(d_states.split(sizes, 1), slopes.split(sizes, 1), z.split(sizes, 1))
-        for d_step, slope, kept in reversed(list(each)):
-            d_h = d_step + F.pad(carried, (0, 0, 0, d_step.shape[1] - carried.shape[1]))
-            carried = torch.baddbmm(d_h * kept, (d_h.unsqueeze(2) * slope).flatten(2), weight)
-            d_steps.append(d_h)
-        d_h = torch.cat(d_steps[::-1], 1)
+        # Starts as the gradient that comes from outside, and gets that from the step behind.
+        d_h = _turned(d_states, reverse)
+        carried = states.new_zeros(2, 0, width)
+        d_gates = torch.empty_like(gates)
+        each = zip(*(x.split(sizes, 1) for x in (d_h, slopes, z, d_gates)))
+        for d_step, slope, kept, d_gate in reversed(list(each)):
+            d_step[:, : carried.shape[1]] += carried
+            torch.mul(d_step.unsqueeze(2), slope, out=d_gate.unflatten(2, (3, width)))
+            carried = torch.baddbmm(d_step * kept, d_gate, weight)
 
-        d_gates = (d_h.unsqueeze(2) * slopes).flatten(2)
-        d_inputs = torch.cat([d_gates[..., : 2 * states.shape[2]], d_h * slope_n], 2)
         d_weight = torch.bmm(d_gates.transpose(1, 2), before)
-        return _turned(d_inputs, reverse), d_weight, d_gates.sum(1, keepdim=True), None, None
+        d_bias = d_gates.sum(1, keepdim=True)
+        d_gates[..., 2 * width :] = d_h * slope_n  # n gets the input as it is, the state times r
+        return _turned(d_gates, reverse), d_weight, d_bias, None, None
 
 
 def _turned(both: Tensor, reverse: Tensor) -> Tensor:
