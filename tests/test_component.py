@@ -80,6 +80,7 @@ MT_SETTINGS = {
     "iou_weight": 2.0,
     "iou_loss": "bce",
     "near_misses": False,
+    "tag_weight": 0.5,
 }
 ARCHITECTURES = {
     "TaskSpecificBiRNN": (build_task_specific_birnn_v1, BIRNN_SETTINGS),
@@ -461,7 +462,7 @@ def test_training_with_given_entities_leaves_the_entity_layers_alone(
     nlp, examples = make_nlp(given_entities=True, model=model)
     head = pipe_of(nlp).model.shims[0]._model
     entity_layers = (
-        head.networks[0].crf if family == "TaskSpecificBiRNN" else head.entity_classifier
+        head.networks[0].tagger.crf if family == "TaskSpecificBiRNN" else head.entity_classifier
     )
     before = [x.detach().clone() for x in entity_layers.parameters()]
     assert "joint_ner_re_ner" not in nlp.update(examples)

@@ -69,6 +69,15 @@ def test_bfloat16(family, make_nlp, model_config, overfit):
     assert all(x.dtype == numpy.float32 for x in weights_of(nlp).values())
 
 
+@pytest.mark.parametrize("family", ["SpERTMT"], indirect=True, scope="session")
+def test_spert_mt_with_tags(family, make_nlp, model_config, overfit):
+    nlp, examples = make_nlp(model=model_config(tag_weight=1.0))
+    assert f"{NAME}_tags" in overfit(nlp, examples)
+    loaded = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    for pipeline in (nlp, loaded):
+        assert pipeline.evaluate(examples)["joint_f"] == 1.0
+
+
 @pytest.mark.each_family
 def test_losses_have_a_row_per_task(family, make_nlp):
     nlp, examples = make_nlp()

@@ -67,6 +67,10 @@ class Targets(NamedTuple):
     symmetric: Tensor
     relations_known: Tensor
 
+    def flat_entities(self) -> Entities:
+        """RETURNS (Entities): Those that don't overlap."""
+        return Entities(*(x[self.flat] for x in self.entities))
+
 
 class Candidates(NamedTuple):
     """What a head proposes for a batch of windows, before thresholds.

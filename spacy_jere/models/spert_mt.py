@@ -7,6 +7,8 @@ Y. Xue and H. Lu, "Span-based joint entity and relation extraction with multi-ta
 2. Two binary tasks share the representations: is a span an entity at all, are two entities related at all.
 3. Span boundaries through intersection over union: how well a span overlaps with an entity is learned by regression, and
    the entity classifier is told.
+
+And one part that is not theirs: the tags of Crone 2020 (arXiv 2002.06424) as a fourth task, which then decides what is an entity.
 """
 
 from typing import Any, Dict, List, Literal, Optional, Tuple
@@ -26,6 +28,7 @@ from .layers.settings import require_at_least, require_choice
 from .layers.span_encoder import EncodedTokens, SpanEncoder, check_span_settings
 from .layers.span_sampling import sample_pairs, sample_spans
 from .layers.spans import Spans, all_spans, best_overlap, classified
+from .layers.tagging import EntityTagger, find_tagged
 from .shim import Dropout
 
 IouLoss = Literal["smooth_l1", "bce"]
@@ -58,6 +61,7 @@ def build_spert_mt_v1(
     iou_weight: float = 1.0,
     iou_loss: IouLoss = "smooth_l1",
     near_misses: bool = True,
+    tag_weight: float = 0.0,
 ) -> JointModel:
     """Build the model. The settings up to `bfloat16` are those of `spacy-jere.SpERT.v1`. By default part 3 alone is
     on, which did best on the development sets of CoNLL04 and SciERC together, over a frozen transformer (docs/spert_mt.md).
@@ -69,6 +73,8 @@ def build_spert_mt_v1(
     iou_weight (float): Part 3, the weight c; 0 leaves it out.
     iou_loss (str): "smooth_l1" or "bce" (binary cross-entropy).
     near_misses (bool): Draw up to half of the negative spans from those whose IoU with an entity is at least 0.5.
+    tag_weight (float): Not in the paper: the weight d of BILUO tags with a CRF, learned beside the spans. In prediction the
+        entities are those of the best tags, so that none overlap, and spans are classified for relations only. 0 leaves it out.
     RAISES (ValueError): A setting out of its range.
     """
     settings = {
@@ -96,10 +102,13 @@ def build_spert_mt_v1(
         "iou_weight": iou_weight,
         "iou_loss": iou_loss,
         "near_misses": near_misses,
+        "tag_weight": tag_weight,
     }
     check_span_settings(settings)
     require_choice(settings, "iou_loss", ("smooth_l1", "bce"))
-    require_at_least(settings, 0, "is_entity_weight", "is_related_weight", "iou_weight")
+    require_at_least(
+        settings, 0, "is_entity_weight", "is_related_weight", "iou_weight", "tag_weight"
+    )
     return build_joint_model(tok2vec, SpERTMT, settings, bfloat16=bfloat16)
 
 
@@ -135,6 +144,7 @@ class SpERTMT(JointHead):
         iou_weight: float,
         iou_loss: IouLoss,
         near_misses: bool,
+        tag_weight: float,
         n_widths: int = 100,
         **encoder: Any,
     ):
@@ -152,6 +162,7 @@ class SpERTMT(JointHead):
             "is_entity": is_entity_weight,
             "is_related": is_related_weight,
             "iou": iou_weight,
+            "tags": tag_weight,
         }
         self.dropout = Dropout(dropout)
         self.encoder = SpanEncoder(
@@ -170,6 +181,9 @@ class SpERTMT(JointHead):
         self.iou = classifier(span_width, 1) if iou_weight else None
         self.entity_classifier = classifier(span_width + bool(iou_weight), n_entity_labels + 1)
         expect_none(self.entity_classifier)
+        self.tagger = (
+            EntityTagger(self.encoder.token_width, n_entity_labels) if tag_weight else None
+        )
         self.entity_logits = entity_logits
         if n_relation_labels:
             pair_width = self.encoder.pair_width + 2 * (n_entity_labels + 1) * entity_logits
@@ -177,9 +191,17 @@ class SpERTMT(JointHead):
             self.is_related = classifier(pair_width, 1) if is_related_weight else None
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        """L = L_entity + L_relation + a L_is-entity + b L_is-related + c L_iou."""
+        """L = L_entity + L_relation + a L_is-entity + b L_is-related + c L_iou + d L_tags."""
         encoded = self.encoder(vectors, lengths)
         losses = self._entity_losses(encoded, lengths, targets)
+        if self.tagger is not None:
+            flat = targets.flat_entities()
+            emissions = self.tagger(encoded.entities)
+            tag_loss = self.tagger.loss(
+                emissions, lengths, flat.start, flat.end, flat.label, targets.known
+            )
+            if tag_loss is not None:
+                losses["tags"] = tag_loss
         if self.n_relation_labels:
             losses.update(self._relation_losses(encoded, targets))
         return {task: self.weights.get(task, 1.0) * loss for task, loss in losses.items()}
@@ -261,6 +283,10 @@ class SpERTMT(JointHead):
         return losses
 
     def _find_entities(self, encoded: EncodedTokens, lengths: Tensor) -> Tuple[Entities, Tensor]:
+        if self.tagger is not None:
+            emissions = self.tagger(encoded.entities)
+            *tagged, probabilities = find_tagged(self.tagger.crf, emissions, lengths)
+            return Entities(*tagged), probabilities
         spans = all_spans(lengths, self.max_span_width)
         x_s = self._spans(encoded, spans)
         iou_logits = self.iou(x_s)[:, 0] if self.iou is not None else None

@@ -7,7 +7,7 @@ relations. Entities are BIO (or BILUO) tags scored by a linear-chain CRF. Relati
 entities from the last token of each and from the entities' labels.
 """
 
-from typing import Any, Dict, List, Literal, Optional, Tuple, cast
+from typing import Any, Dict, List, Optional, cast
 
 import torch
 from spacy.tokens import Doc
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
 from .layers.birnn import CELLS, BiRNNStack, Cell, Packing, make_packing
-from .layers.crf import TAG_SCHEMES, EntityCRF, TagScheme, n_tags
+from .layers.crf import TAG_SCHEMES, EntityCRF, TagScheme
 from .layers.pair_scores import (
     DistMult,
     both_directions,
@@ -28,10 +28,9 @@ from .layers.pair_scores import (
 )
 from .layers.settings import require_at_least, require_choice, require_rate
 from .layers.span_pooling import range_maximum
+from .layers.tagging import ACTIVATIONS, Activation, EntityTagger, find_tagged
 from .shim import Dropout
 
-Activation = Literal["tanh", "relu", "gelu"]
-_ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
 _DISTANCES = 7
 _DISTANCE_WIDTH = 16
 
@@ -96,7 +95,7 @@ def build_task_specific_birnn_v1(
         "networks": networks,
     }
     require_choice(settings, "cell", CELLS)
-    require_choice(settings, "ner_activation", _ACTIVATIONS)
+    require_choice(settings, "ner_activation", ACTIVATIONS)
     require_choice(settings, "tag_scheme", TAG_SCHEMES)
     require_at_least(
         settings,
@@ -138,8 +137,9 @@ class TaskSpecificBiRNN(JointHead):
         networks = [(network, network.shared(packed, packing)) for network in self._networks()]
         if given is None:
             emissions = _mean([x.tag_scores(shared, packing) for x, shared in networks])
-            crf = EntityCRF.mean([x.crf for x, _ in networks])
-            entities, scores = find_entities(crf, emissions, lengths)
+            crf = EntityCRF.mean([x.tagger.crf for x, _ in networks])
+            *found, scores = find_tagged(crf, emissions, lengths)
+            entities = Entities(*found)
         else:
             entities, scores = given, vectors.new_ones(len(given.label))
         heads, tails = ordered_pairs(entities.window)
@@ -181,13 +181,9 @@ class Network(nn.Module):
         self.token_dropout = Dropout(token_dropout)
         self.shared = BiRNNStack(width, hidden, shared_layers, cell, birnn_dropout)
         self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
-        # Section 3.2: FFNN(e1), FFNN(e2), CRF
-        self.emissions = nn.Sequential(
-            nn.Linear(self.ner.width, ner_hidden),
-            _ACTIVATIONS[ner_activation](),
-            nn.Linear(ner_hidden, n_tags(n_entity_labels, tag_scheme)),
+        self.tagger = EntityTagger(
+            self.ner.width, n_entity_labels, ner_hidden, ner_activation, tag_scheme
         )
-        self.crf = EntityCRF(n_entity_labels, tag_scheme)
         self.n_relation_labels = n_relation_labels
         self.re_loss_weight = re_loss_weight
         if not n_relation_labels:
@@ -210,8 +206,12 @@ class Network(nn.Module):
         shared = self.shared(vectors[packing.order], packing)
         emissions = self.tag_scores(shared, packing)
         losses: Dict[str, Tensor] = {}
-        if targets.known.any():
-            losses["ner"] = self._ner_loss(emissions, lengths, targets)
+        flat = targets.flat_entities()
+        ner_loss = self.tagger.loss(
+            emissions, lengths, flat.start, flat.end, flat.label, targets.known
+        )
+        if ner_loss is not None:
+            losses["ner"] = ner_loss
         if self.n_relation_labels:
             h_r = self.re(shared, packing)[packing.inverse]
             losses["re"] = self.re_loss_weight * self._re_loss(h_r, targets)
@@ -219,7 +219,7 @@ class Network(nn.Module):
 
     def tag_scores(self, shared: Tensor, packing: Packing) -> Tensor:
         """RETURNS: [n_tokens, n_tags], in flat order."""
-        scores: Tensor = self.emissions(self.ner(shared, packing))[packing.inverse]
+        scores: Tensor = self.tagger(self.ner(shared, packing))[packing.inverse]
         return scores
 
     def relation_scores(
@@ -230,14 +230,6 @@ class Network(nn.Module):
             return shared.new_zeros(len(heads), self.n_relation_labels)
         h_r = self.re(shared, packing)[packing.inverse]
         return torch.sigmoid(self._relation_logits(h_r, entities, heads, tails))
-
-    def _ner_loss(self, emissions: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
-        """Negative log-likelihood of the gold tags, mean over windows with any."""
-        allowed = allowed_tags(targets, self.crf)
-        steps, mask = pad_steps(lengths)
-        annotated = (targets.known[steps] & mask).any(0)
-        losses = self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask)
-        return losses[annotated].mean()
 
     def _relation_logits(
         self, h_r: Tensor, entities: Entities, heads: Tensor, tails: Tensor
@@ -304,32 +296,6 @@ class PairContext(nn.Module):
         backwards = (entities.start[i] > entities.start[j]).long()
         distance = self.distance(bucket + _DISTANCES * backwards)
         return self.layer(torch.cat([between, f[i], f[j], distance], 1))
-
-
-def find_entities(crf: EntityCRF, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
-    """emissions: [n_tokens, n_tags]. RETURNS: The entities of the best paths, and their probabilities."""
-    steps, mask = pad_steps(lengths)
-    spans = crf.best_spans(emissions[steps], mask)
-    offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
-    entities = Entities(spans.window, spans.start + offset, spans.end + offset, spans.label)
-    return entities, spans.probability
-
-
-def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:
-    """RETURNS: Flat token at each step of each window (0 in the padding), and which are tokens.
-    Both of shape [n_steps, n_windows]."""
-    starts = torch.cumsum(lengths, 0) - lengths
-    steps = torch.arange(int(lengths.max()), device=lengths.device).unsqueeze(1)
-    mask = steps < lengths
-    return torch.where(mask, starts + steps, 0), mask
-
-
-def allowed_tags(targets: Targets, crf: EntityCRF) -> Tensor:
-    """RETURNS: The gold tag of annotated tokens, every tag of others. Shape [n_tokens, n_tags], bool."""
-    entities = targets.entities
-    start, end, label = (x[targets.flat] for x in (entities.start, entities.end, entities.label))
-    tags = crf.tags_of(start, end, label, len(targets.known))
-    return F.one_hot(tags, crf.num_tags).bool() | ~targets.known.unsqueeze(1)
 
 
 def _mean(tensors: List[Tensor]) -> Tensor:

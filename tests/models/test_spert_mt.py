@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from spacy_jere.models import spert_mt
+from spacy_jere.models.joint import Entities
+from spacy_jere.models.layers.tagging import find_tagged
 from spacy_jere.models.spert_mt import SpERTMT, build_spert_mt_v1
 
 OWN = {
@@ -15,6 +17,7 @@ OWN = {
     "iou_weight": 3.0,
     "iou_loss": "smooth_l1",
     "near_misses": True,
+    "tag_weight": 0.0,
 }
 # Each leaves out or changes one part.
 CHANGES = [
@@ -172,12 +175,45 @@ def test_near_misses_are_asked_for(make_head, spert_batch, monkeypatch):
     assert seen == [True, False]
 
 
+def test_tags_are_a_task_of_their_own(make_head, spert_batch):
+    head = make_head(tag_weight=0.5)
+    torch.manual_seed(1)
+    without = make_head().losses(*spert_batch.inputs(), spert_batch.targets())
+    vectors, lengths = spert_batch.inputs()
+    targets = spert_batch.targets()
+    losses = head.losses(vectors, lengths, targets)
+    flat = targets.flat_entities()
+    emissions = head.tagger(head.encoder(vectors, lengths).entities)
+    expected = head.tagger.loss(emissions, lengths, flat.start, flat.end, flat.label, targets.known)
+    assert set(losses) == {*without, "tags"}
+    assert losses["tags"].item() == pytest.approx(0.5 * expected.item(), rel=1e-6)
+    nothing_known = targets._replace(known=targets.known & False)
+    assert "tags" not in head.losses(vectors, lengths, nothing_known)
+
+
+def test_with_tags_the_entities_are_those_of_the_best_tags(make_head, spert_batch):
+    head = make_head(tag_weight=0.5).eval()
+    vectors, lengths = spert_batch.inputs()
+    with torch.no_grad():
+        head.tagger.emissions[-1].bias[0] -= 3.0  # few tokens are O
+        found = head.candidates(vectors, lengths)
+        emissions = head.tagger(head.encoder(vectors, lengths).entities)
+        *rows, probability = find_tagged(head.tagger.crf, emissions, lengths)
+        given = head.candidates(vectors, lengths, given=Entities(*rows))
+    assert len(rows[0]) > 2
+    assert all(torch.equal(x, y) for x, y in zip(found.entities, rows))
+    assert torch.equal(found.entity_scores, probability)
+    assert torch.equal(found.relation_scores, given.relation_scores)
+
+
 def test_unknown_loss():
     with pytest.raises(ValueError, match=r"E404.*iou_loss = 'l2'"):
         build_spert_mt_v1(None, iou_loss="l2")
 
 
-@pytest.mark.parametrize("setting", ["is_entity_weight", "is_related_weight", "iou_weight"])
+@pytest.mark.parametrize(
+    "setting", ["is_entity_weight", "is_related_weight", "iou_weight", "tag_weight"]
+)
 def test_negative_weight(setting):
     with pytest.raises(ValueError, match=rf"E405.*{setting} must be 0 or more"):
         build_spert_mt_v1(None, **{setting: -0.5})

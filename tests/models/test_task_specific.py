@@ -14,9 +14,7 @@ from spacy_jere.models.layers.birnn import make_packing
 from spacy_jere.models.layers.crf import EntityCRF
 from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
-    allowed_tags,
     build_task_specific_birnn_v1,
-    pad_steps,
 )
 
 SETTINGS = {
@@ -128,10 +126,12 @@ def test_entities_are_those_of_the_mean_scores(networks):
     head = make_head(networks=networks)
     with torch.no_grad():
         for network in head.networks:
-            network.emissions[-1].bias[0] -= 3.0  # few tokens are O
+            network.tagger.emissions[-1].bias[0] -= 3.0  # few tokens are O
         found = head.candidates(*inputs())
-        emissions = mean(network.emissions(h_of(network, "ner")) for network in head.networks)
-        crf = EntityCRF.mean([network.crf for network in head.networks])
+        emissions = mean(
+            network.tagger.emissions(h_of(network, "ner")) for network in head.networks
+        )
+        crf = EntityCRF.mean([network.tagger.crf for network in head.networks])
         spans, start = [], 0
         for scores in emissions.split(LENGTHS):
             mask = torch.ones(len(scores), 1, dtype=torch.bool)
@@ -195,11 +195,11 @@ def test_nothing_to_learn_about_relations(changes):
 def test_entity_loss_is_the_mean_over_windows(tag_scheme, tags):
     head = make_head(tag_scheme=tag_scheme)
     (network,) = head.networks
-    emissions = network.emissions(h_of(network, "ner")).split(LENGTHS)
+    emissions = network.tagger.emissions(h_of(network, "ner")).split(LENGTHS)
     tags = torch.tensor(tags).split(LENGTHS)
     masks = [torch.ones(n, 1, dtype=torch.bool) for n in LENGTHS]
     windows = zip(emissions, tags, masks)
-    each = [-network.crf(x.unsqueeze(1), y.unsqueeze(1), mask) for x, y, mask in windows]
+    each = [-network.tagger.crf(x.unsqueeze(1), y.unsqueeze(1), mask) for x, y, mask in windows]
     loss = head.losses(*inputs(), targets())["ner"]
     assert loss.item() == pytest.approx((sum(each) / len(each)).item(), rel=1e-6)
 
@@ -257,24 +257,6 @@ def test_token_dropout_hides_whole_tokens_in_training(monkeypatch):
     seen.clear()
     head.eval().candidates(*inputs(), given=entities())
     assert len(seen) == 2 and not any((x == 0).any() for x in seen)
-
-
-def test_pad_steps():
-    steps, mask = pad_steps(torch.tensor([2, 1, 3]))
-    assert steps.tolist() == [[0, 2, 3], [1, 0, 4], [0, 0, 5]]
-    assert mask.tolist() == [[True, True, True], [True, False, True], [False, False, True]]
-
-
-def test_allowed_tags():
-    known = torch.tensor([True, True, True, False, True, True])
-    flat = torch.tensor([True, False, True])
-    rows = entities([(0, 0, 2, 1), (0, 1, 2, 0), (0, 5, 6, 0)])
-    none = torch.zeros(0, 3, dtype=torch.long)
-    allowed = allowed_tags(
-        Targets(rows, flat, known, none, none[:, 0].bool(), torch.tensor([True])), EntityCRF(2)
-    )
-    tags = [[3], [4], [0], [0, 1, 2, 3, 4], [0], [1]]
-    assert [torch.nonzero(x).flatten().tolist() for x in allowed] == tags
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 4096])

@@ -77,6 +77,7 @@ class SpanEncoder(nn.Module):
         self.keep_tokens = keep_tokens
         self.span_ends = span_ends
         entity_tokens, relation_tokens = self._width_of(self.ner, own), self._width_of(self.re, own)
+        self.token_width = entity_tokens
         parts = 3 if span_ends else 1
         self.span_width = (context_width or entity_tokens) + parts * entity_tokens + width_embedding
         self.pair_width = (1 + 2 * parts) * relation_tokens + 2 * width_embedding
