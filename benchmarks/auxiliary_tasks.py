@@ -46,6 +46,7 @@ OFF = {
     "is_related_weight": 0.0,
     "iou_weight": 0.0,
     "near_misses": False,
+    "tag_weight": 0.0,
 }
 SWITCHES: Dict[str, Dict[str, Any]] = {
     "SpERT": {},
@@ -59,6 +60,7 @@ SWITCHES: Dict[str, Dict[str, Any]] = {
     "IoU, cross-entropy": {"iou_weight": 1.0, "iou_loss": "bce"},
     "near misses": {"near_misses": True},
     "IoU and near misses": IOU,
+    "tags": {"tag_weight": 1.0},
     "all": {"entity_logits": True, **BINARY, **IOU},
 }
 KEYS = ("ents_f", "rels_f", "rels_boundary_f")
