@@ -1,16 +1,22 @@
 """What several tests share: a tiny annotated corpus, pipelines with tiny models, a tiny BERT made on the spot."""
 
 import copy
+import os
 from pathlib import Path
 
 import numpy
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Config
 
 import spacy_jere  # noqa: F401  (registers doc._.relations)
+
+# The models are tiny: threads would only wait for each other, here and in the processes that tests start.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
