@@ -61,6 +61,7 @@ SWITCHES: Dict[str, Dict[str, Any]] = {
     "near misses": {"near_misses": True},
     "IoU and near misses": IOU,
     "tags": {"tag_weight": 1.0},
+    "tags, lighter": {"tag_weight": 0.05},
     "all": {"entity_logits": True, **BINARY, **IOU},
 }
 KEYS = ("ents_f", "rels_f", "rels_boundary_f")

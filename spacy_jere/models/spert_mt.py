@@ -74,7 +74,8 @@ def build_spert_mt_v1(
     iou_loss (str): "smooth_l1" or "bce" (binary cross-entropy).
     near_misses (bool): Draw up to half of the negative spans from those whose IoU with an entity is at least 0.5.
     tag_weight (float): Not in the paper: the weight d of BILUO tags with a CRF, learned beside the spans. In prediction the
-        entities are those of the best tags, so that none overlap, and spans are classified for relations only. 0 leaves it out.
+        entities are those of the best tags, so that none overlap, and spans are classified for relations only. 0 leaves it
+        out. Small weights do best (0.05, docs/spert_mt.md): this loss is of windows, and the others are of spans and pairs.
     RAISES (ValueError): A setting out of its range.
     """
     settings = {
