@@ -24,6 +24,25 @@ class Dropout(nn.Dropout):
         self.follows_training = rate is None
 
 
+@contextlib.contextmanager
+def use_averages(shim: PyTorchShim, params: Dict[Any, Any]) -> Iterator[None]:
+    """`PyTorchShim.use_params` with the key that `finish_update` trains parameters under, (id, name). Thinc's own looks for
+    another one and finds none."""
+    module = shim._model
+    names = [name for name, _ in module.named_parameters()] if module is not None else []
+    averages = {x: params[(shim.id, x)] for x in names if (shim.id, x) in params}
+    if not averages:
+        yield
+        return
+    backup = {name: x.detach().clone() for name, x in module.state_dict().items()}
+    averages = {name: xp2torch(x, device=shim.device) for name, x in averages.items()}
+    module.load_state_dict({**backup, **averages})
+    try:
+        yield
+    finally:
+        module.load_state_dict(backup)
+
+
 class TorchShim(PyTorchShim):
     """Holds a torch module that is built from plain settings, now or when it is loaded.
 
@@ -68,21 +87,7 @@ class TorchShim(PyTorchShim):
     def copy(self) -> "TorchShim":
         return TorchShim(self.module_type).from_bytes(self.to_bytes())
 
-    @contextlib.contextmanager
-    def use_params(self, params: Dict[Any, Any]) -> Iterator[None]:
-        """Thinc keeps averaged parameters under (id, name), the key that `finish_update` trained them with."""
-        names = [name for name, _ in self._model.named_parameters()] if self.is_built else []
-        averages = {x: params[(self.id, x)] for x in names if (self.id, x) in params}
-        if not averages:
-            yield
-            return
-        backup = {name: x.detach().clone() for name, x in self._model.state_dict().items()}
-        averages = {name: xp2torch(x, device=self.device) for name, x in averages.items()}
-        self._model.load_state_dict({**backup, **averages})
-        try:
-            yield
-        finally:
-            self._model.load_state_dict(backup)
+    use_params = use_averages
 
     def to_bytes(self) -> bytes:
         if not self.is_built:

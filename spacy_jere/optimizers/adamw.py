@@ -4,13 +4,15 @@ I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", arXiv 1711
 norm of all gradients together, decays no biases and norms, and updates all parameters in one go.
 """
 
-from typing import Any, Dict, List, Tuple, Union
+from typing import Any, Dict, List, Tuple, Union, cast
 
 import torch
-from thinc.api import Optimizer, xp2torch
+from thinc.api import Optimizer, torch2xp, xp2torch
 from thinc.types import FloatsXd
 from torch import Tensor
 from torch.optim.adamw import adamw
+
+from .averages import average_share, require_power
 
 Rate = Union[float, List[float], Any]
 Key = Tuple[int, str]
@@ -23,13 +25,18 @@ def create_adamw_v1(
     beta2: float = 0.999,
     eps: float = 1e-8,
     grad_clip: float = 1.0,
+    use_averages: bool = False,
+    average_power: float = 8.0,
 ) -> "AdamW":
     """Create the optimizer.
 
     learn_rate (Union[float, Schedule]): A rate, or a schedule such as `warmup_linear.v1`.
     weight_decay (float): Of matrices; vectors (biases, norms) are left alone.
     grad_clip (float): The largest norm of all gradients together; 0 for no limit.
+    use_averages, average_power: As in `spacy-jere.NAdam.v1`.
+    RAISES (ValueError): The power is negative.
     """
+    require_power(average_power)
     return AdamW(
         learn_rate,
         weight_decay=weight_decay,
@@ -37,6 +44,8 @@ def create_adamw_v1(
         beta2=beta2,
         eps=eps,
         grad_clip=grad_clip,
+        use_averages=use_averages,
+        average_power=average_power,
     )
 
 
@@ -48,8 +57,11 @@ class AdamW(Optimizer):
     made up for by the next one.
     """
 
-    def __init__(self, learn_rate: Rate, *, weight_decay: float, **options: Any):
-        super().__init__(learn_rate, L2=weight_decay, use_averages=False, **options)
+    def __init__(
+        self, learn_rate: Rate, *, weight_decay: float, average_power: float = 8.0, **options: Any
+    ):
+        super().__init__(learn_rate, L2=weight_decay, **options)
+        self.average_power = average_power
         self.steps: Dict[Key, Tensor] = {}
         self.first: Dict[Key, Tensor] = {}
         self.second: Dict[Key, Tensor] = {}
@@ -93,6 +105,15 @@ class AdamW(Optimizer):
             groups.setdefault((self.weights[key].ndim > 1, scale), []).append(key)
         for (is_matrix, scale), keys in groups.items():
             self._update_group(keys, self.learn_rate * scale, self.L2 if is_matrix else 0.0)
+        if self.averages is not None:
+            self._average(self.averages, list(waiting))
+
+    def _average(self, averages: Dict[Key, FloatsXd], keys: List[Key]) -> None:
+        for key in keys:
+            if key not in averages:
+                averages[key] = cast(FloatsXd, torch2xp(self.weights[key].clone()))
+            share = average_share(self.average_power, int(self.steps[key]))
+            xp2torch(averages[key]).lerp_(self.weights[key], share)
 
     def _clip(self, gradients: List[Tensor]) -> None:
         norms = [torch.linalg.vector_norm(x).cpu() for x in gradients]

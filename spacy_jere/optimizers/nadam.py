@@ -9,7 +9,7 @@ import numpy
 from thinc.api import Optimizer
 from thinc.types import FloatsXd
 
-from ..errors import Errors
+from .averages import average_share, require_power
 
 Rate = Union[float, List[float], Any]
 Key = Tuple[int, str]
@@ -29,17 +29,15 @@ def create_nadam_v1(
     momentum_decay: float = 4e-3,
     average_power: float = 8.0,
 ) -> "NAdam":
-    """Create the optimizer. All but the last two settings are those of `Adam.v1`, schedules included.
+    """Create the optimizer. All but `momentum_decay` and `average_power` are those of `Adam.v1`, schedules included.
 
     momentum_decay (float): ψ in the momentum schedule μ_t = β1 (1 - 0.96^(tψ) / 2).
-    average_power (float): With `use_averages`, η in ā_t = ā_{t-1} + (η + 1) / (η + t) (a_t - ā_{t-1}): the weights of step s
-        count about as s^η. Lower averages over more of the past; Thinc's own averages are about those of 8.
+    use_averages (bool): Keep the average of the weights over the steps, which `spacy train` scores and saves.
+    average_power (float): η of this average, `average_share`. Lower averages over more of the past; Thinc's own averages are
+        about those of 8.
     RAISES (ValueError): The power is negative.
     """
-    if average_power < 0:
-        raise ValueError(
-            Errors.E405.format(setting="average_power", wanted="0 or more", value=average_power)
-        )
+    require_power(average_power)
     return NAdam(
         learn_rate,
         L2=L2,
@@ -73,14 +71,14 @@ class NAdam(Optimizer):
     def __call__(
         self, key: Key, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> Tuple[FloatsXd, FloatsXd]:
-        """Change the weights in place, and average them (Shamir and Zhang 2013, arXiv 1212.1824, section 4)."""
+        """Change the weights in place, and average them."""
         averages, self.averages = self.averages, None  # Thinc would average in its own way
         try:
             weights, gradient = super().__call__(key, weights, gradient, lr_scale=lr_scale)
         finally:
             self.averages = averages
         if averages is not None:
-            share = (self.average_power + 1) / (self.average_power + self.nr_update[key])
+            share = average_share(self.average_power, self.nr_update[key])
             average = averages.setdefault(key, weights.copy())
             for mean, latest in _blocks(average, weights):
                 mean += share * (latest - mean)

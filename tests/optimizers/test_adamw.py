@@ -165,6 +165,44 @@ def test_weights_without_a_gradient_in_a_step_are_left_alone():
     assert int(optimizer.steps[0, "W"]) == 2 and int(optimizer.steps[1, "W"]) == 1
 
 
+@pytest.mark.parametrize("power", [0.0, 3.0])
+def test_averages(power):
+    """The weights of step s of t count as the shares of the later steps leave of its own."""
+    optimizer, weights, seen = (
+        create_adamw_v1(0.1, use_averages=True, average_power=power),
+        start(),
+        [],
+    )
+    plain, unaveraged = create_adamw_v1(0.1), start()
+    for found in gradients(5):
+        step(optimizer, weights, found)
+        step(plain, unaveraged, found)
+        seen.append({key: x.copy() for key, x in weights.items()})
+    counts = numpy.array([1.0])
+    for t in range(2, 6):
+        share = (power + 1) / (power + t)
+        counts = numpy.append(counts * (1 - share), share)
+    for key in SHAPES:
+        expected = sum(count * x[key] for count, x in zip(counts, seen))
+        assert numpy.allclose(optimizer.averages[key], expected, atol=1e-6)
+        assert numpy.array_equal(weights[key], unaveraged[key])  # training itself is the same
+
+
+def test_averages_of_weights_without_a_gradient_in_a_step():
+    optimizer, weights = create_adamw_v1(0.1, use_averages=True, average_power=0.0), start()
+    first, second = gradients(2)
+    step(optimizer, weights, first)
+    once = weights[0, "W"].copy()
+    step(optimizer, weights, {(0, "W"): second[0, "W"]})
+    assert numpy.array_equal(optimizer.averages[1, "W"], weights[1, "W"])
+    assert numpy.allclose(optimizer.averages[0, "W"], (once + weights[0, "W"]) / 2)
+
+
+def test_negative_power_of_averages():
+    with pytest.raises(ValueError, match=r"E405.*average_power must be 0 or more, not -1"):
+        create_adamw_v1(average_power=-1)
+
+
 def test_trains_a_model():
     X, optimizer = numpy.ones((2, 3), dtype="f"), create_adamw_v1(learn_rate=0.05)
     model = chain(Linear(nO=4, nI=3), Linear(nO=2, nI=4)).initialize()
@@ -272,3 +310,27 @@ def test_trains_a_pipeline_with_a_transformer_as_torch_would(make_trf, monkeypat
             for x in module.parameters():
                 assert torch.allclose(x.detach(), copies[id(x)], atol=1e-6)
                 assert x.grad is None or not x.grad.any()
+
+
+def test_averages_of_a_transformer_are_swapped_in_and_out(make_trf):
+    nlp, examples = make_trf()
+    bert = nlp.get_pipe("transformer").model.transformer
+    optimizer = create_adamw_v1(learn_rate=1e-3, use_averages=True)
+    for _ in range(3):
+        nlp.update(examples, sgd=optimizer)
+        optimizer.step_schedules()
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    trained = {name: x.clone() for name, x in bert.state_dict().items()}
+    with nlp.use_params(optimizer.averages):
+        averaged = dict(nlp.get_pipe("transformer").model.transformer.named_parameters())
+        differ = [name for name, x in averaged.items() if not torch.equal(x, trained[name])]
+        for name in differ:
+            found = averaged[name].detach().numpy()
+            assert numpy.array_equal(found, optimizer.averages[shim.id, name])
+        stored = nlp.to_bytes()
+    assert "encoder.layer.0.output.dense.weight" in differ
+    assert all(torch.equal(x, trained[name]) for name, x in bert.state_dict().items())
+    again = spacy.util.load_model_from_config(nlp.config).from_bytes(stored)
+    doc, other = nlp("Ada lives in Oslo ."), again("Ada lives in Oslo .")
+    states = [x._.trf_data.model_output.last_hidden_state for x in (doc, other)]
+    assert not numpy.allclose(*states)

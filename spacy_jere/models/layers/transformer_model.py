@@ -8,16 +8,18 @@ read is cut between tokens, so that nothing is left out. The gradient goes throu
 import copy
 from collections import defaultdict
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Callable, ContextManager, Dict, List, NamedTuple, Tuple, cast
 from weakref import WeakKeyDictionary
 
 import numpy
 import torch
 from spacy.tokens import Doc, Span
-from thinc.api import Model, torch2xp, xp2torch
+from thinc.api import Model, PyTorchShim, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Ragged
 
 from ...errors import Errors
+from ..shim import use_averages
 from ..types import Array1d
 
 # Tokens whose word pieces are kept.
@@ -105,6 +107,8 @@ def build_transformer_model_v1(
         dict(grad_scaler_config),
     )
     model._func = _forward
+    shim = cast(PyTorchShim, model.layers[0].shims[0])
+    shim.use_params = partial(use_averages, shim)  # type: ignore[method-assign]
     model.layers[0].attrs["convert_outputs"] = _convert_outputs
     model.attrs["bfloat16"] = bfloat16
     model.attrs["replace_listener"] = _refuse_replacement

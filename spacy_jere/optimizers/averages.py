@@ -1,0 +1,20 @@
+"""Averages of the weights over the steps of training.
+
+O. Shamir and T. Zhang, "Stochastic Gradient Descent for Non-smooth Optimization", 2013, arXiv 1212.1824, section 4.
+"""
+
+from ..errors import Errors
+
+
+def average_share(power: float, step: int) -> float:
+    """RETURNS (float): (η + 1) / (η + t) of ā_t = ā_{t-1} + (η + 1) / (η + t) (a_t - ā_{t-1}), η the power and t the step, from
+    1 on: the weights of step s count about as s^η."""
+    return (power + 1) / (power + step)
+
+
+def require_power(power: float) -> None:
+    """RAISES (ValueError): It is negative."""
+    if power < 0:
+        raise ValueError(
+            Errors.E405.format(setting="average_power", wanted="0 or more", value=power)
+        )
