@@ -48,6 +48,7 @@ OFF = {
     "near_misses": False,
     "tag_weight": 0.0,
 }
+TAGS = {"tag_weight": 0.05}
 SWITCHES: Dict[str, Dict[str, Any]] = {
     "SpERT": {},
     "entity logits": {"entity_logits": True},
@@ -61,7 +62,9 @@ SWITCHES: Dict[str, Dict[str, Any]] = {
     "near misses": {"near_misses": True},
     "IoU and near misses": IOU,
     "tags": {"tag_weight": 1.0},
-    "tags, lighter": {"tag_weight": 0.05},
+    "tags, lighter": TAGS,
+    "tags, lighter, and entity logits": {**TAGS, "entity_logits": True},
+    "tags, lighter, IoU and near misses": {**TAGS, **IOU},
     "all": {"entity_logits": True, **BINARY, **IOU},
 }
 KEYS = ("ents_f", "rels_f", "rels_boundary_f")

@@ -112,7 +112,8 @@ class AdamW(Optimizer):
         for key in keys:
             if key not in averages:
                 averages[key] = cast(FloatsXd, torch2xp(self.weights[key].clone()))
-            share = average_share(self.average_power, int(self.steps[key]))
+            self.nr_update[key] += 1  # as in self.steps, which is on the device
+            share = average_share(self.average_power, self.nr_update[key])
             xp2torch(averages[key]).lerp_(self.weights[key], share)
 
     def _clip(self, gradients: List[Tensor]) -> None:
