@@ -21,7 +21,7 @@ ALLOWED = {
     "analysis": {"relations", "scorer"},
     "corpus": {"relations"},
     "callbacks": set(),
-    "optimizers": set(),
+    "optimizers": {"optimizers"},
     "labels": {"models.alignment", "schema"},
     "component": {"models.joint", "models.alignment", "models.decoding", "models.types", "labels", "scorer", "relations", "schema"},
     "models.__init__": set(),
