@@ -167,7 +167,7 @@ def test_weights_without_a_gradient_in_a_step_are_left_alone():
 
 @pytest.mark.parametrize("power", [0.0, 3.0])
 def test_averages(power):
-    """The weights of step s of t count as the shares of the later steps leave of its own."""
+    """Each step's weights count with its share, less what the shares of later steps take."""
     optimizer, weights, seen = (
         create_adamw_v1(0.1, use_averages=True, average_power=power),
         start(),
