@@ -5,6 +5,7 @@ from spacy_jere.models.layers.span_pooling import range_maximum
 
 N_TOKENS = 13
 RANGES = [(i, j) for i in range(N_TOKENS) for j in range(i, N_TOKENS + 1)]
+SHORT = [(i, j) for i, j in RANGES if 0 < j - i < 5]
 
 
 @pytest.fixture
@@ -17,17 +18,19 @@ def plain(vectors, start, end):
     return vectors[start:end].max(0).values if end > start else torch.zeros(vectors.shape[1])
 
 
-def test_equals_the_plain_maximum_of_every_range(vectors):
-    start, end = torch.tensor(RANGES).T
-    expected = torch.stack([plain(vectors, *x) for x in RANGES])
+@pytest.mark.parametrize("ranges", [RANGES, SHORT, SHORT[1:], RANGES[7:9], RANGES[::5]])
+def test_equals_the_plain_maximum_of_each_range(vectors, ranges):
+    start, end = torch.tensor(ranges).T
+    expected = torch.stack([plain(vectors, *x) for x in ranges])
     assert torch.equal(range_maximum(vectors, start, end), expected)
 
 
-def test_gradient_equals_that_of_the_plain_maximum(vectors):
-    weights = torch.randn(len(RANGES), 3)
-    start, end = torch.tensor(RANGES).T
+@pytest.mark.parametrize("ranges", [RANGES, SHORT, RANGES[7:9], RANGES[::5]])
+def test_gradient_equals_that_of_the_plain_maximum(vectors, ranges):
+    weights = torch.randn(len(ranges), 3)
+    start, end = torch.tensor(ranges).T
     (gradient,) = torch.autograd.grad((weights * range_maximum(vectors, start, end)).sum(), vectors)
-    expected = torch.stack([plain(vectors, *x) for x in RANGES])
+    expected = torch.stack([plain(vectors, *x) for x in ranges])
     (wanted,) = torch.autograd.grad((weights * expected).sum(), vectors)
     assert torch.allclose(gradient, wanted, atol=1e-5)
 
