@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
 from .layers.birnn import Cell
-from .layers.classifier import expect_none, make_classifier
+from .layers.classifier import expect_none, make_classifier, split_first
 from .layers.pair_scores import ordered_pairs, score_in_chunks
 from .layers.span_encoder import EncodedTokens, SpanEncoder, check_span_settings
 from .layers.span_sampling import sample_pairs, sample_spans
@@ -150,7 +150,7 @@ class SpERT(JointHead):
             n_negatives=self.negative_entities,
         )
         if len(labels):
-            losses["ner"] = F.cross_entropy(self.span_logits(encoded, *spans), labels)
+            losses["ner"] = F.cross_entropy(self.span_logits(encoded, spans), labels)
         if self.n_relation_labels:
             heads, tails, truth = sample_pairs(
                 gold,
@@ -183,12 +183,14 @@ class SpERT(JointHead):
         probabilities = score_in_chunks(score, heads, tails, self.n_relation_labels)
         return Candidates(entities, scores, heads, tails, probabilities)
 
-    def span_logits(
-        self, encoded: EncodedTokens, window: Tensor, start: Tensor, end: Tensor
-    ) -> Tensor:
+    def span_logits(self, encoded: EncodedTokens, spans: Spans) -> Tensor:
         """W_s x_s + b_s (equation 1). RETURNS: [n_spans, 1 + n_entity_labels]; the first is "none"."""
-        x_s = self.dropout(self.encoder.spans(encoded, window, start, end))
-        logits: Tensor = self.entity_classifier(x_s)
+        logits: Tensor
+        if self.training:
+            logits = self.entity_classifier(self.dropout(self.encoder.spans(encoded, *spans)))
+        else:
+            first, others = split_first(self.entity_classifier)
+            logits = others(self.encoder.linear_of_spans(first, encoded, spans))
         return logits
 
     def pair_logits(
@@ -201,6 +203,6 @@ class SpERT(JointHead):
 
     def _find_entities(self, encoded: EncodedTokens, lengths: Tensor) -> Tuple[Entities, Tensor]:
         spans = all_spans(lengths, self.max_span_width)
-        probabilities = torch.softmax(self.span_logits(encoded, *spans), 1)
+        probabilities = torch.softmax(self.span_logits(encoded, spans), 1)
         found, label, scores = classified(spans, probabilities)
         return Entities(*found, label), scores

@@ -8,6 +8,7 @@ import torch
 from spacy_jere.models.layers.classifier import expect_none, make_classifier
 from spacy_jere.models.layers.settings import require_at_least, require_choice, require_rate
 from spacy_jere.models.layers.span_encoder import SpanEncoder
+from spacy_jere.models.layers.spans import Spans
 
 SETTINGS = {
     "width": 5,
@@ -139,6 +140,16 @@ def test_spans_and_pairs_equal_the_formulas(layers, context_width, keep_tokens, 
     assert torch.allclose(spans, expected_spans(encoder), atol=1e-9)
     assert torch.allclose(pairs, expected_pairs(encoder), atol=1e-9)
     assert (spans.shape[1], pairs.shape[1]) == (encoder.span_width, encoder.pair_width)
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("context_width", [0, 2])
+@pytest.mark.parametrize("span_ends", [True, False])
+def test_a_linear_layer_of_spans_equals_the_formula(layers, context_width, span_ends):
+    encoder = make_encoder(context_width=context_width, span_ends=span_ends, **layers)
+    linear = torch.nn.Linear(encoder.span_width, 4).double()
+    found = encoder.linear_of_spans(linear, encoder(*inputs()), Spans(*columns(SPANS)))
+    assert torch.allclose(found, linear(expected_spans(encoder)), atol=1e-9)
 
 
 def test_nothing_between_is_a_zero_vector():

@@ -65,7 +65,7 @@ def probabilities(nlp, doc, entities):
     vectors = nlp.get_pipe("joint_ner_re").model.get_ref("tok2vec").predict([doc])[0]
     encoded = head.encoder(torch.as_tensor(vectors), lengths)
     spans = all_spans(lengths, head.max_span_width)
-    of_spans = torch.softmax(head.span_logits(encoded, *spans), 1).tolist()
+    of_spans = torch.softmax(head.span_logits(encoded, spans), 1).tolist()
     names = list(zip(spans.start.tolist(), spans.end.tolist()))
     columns = torch.tensor([(0, *x, 0) for x in entities], dtype=torch.long).reshape(-1, 4).T
     heads, tails = ordered_pairs(columns[0])

@@ -1,7 +1,7 @@
 """A linear classifier, or one with a hidden layer."""
 
 import math
-from typing import Optional, cast
+from typing import Optional, Tuple, cast
 
 import torch
 from torch import nn
@@ -19,6 +19,13 @@ def make_classifier(
     return nn.Sequential(
         nn.Linear(width, hidden), nn.ReLU(), Dropout(dropout), nn.Linear(hidden, n_labels)
     )
+
+
+def split_first(classifier: nn.Module) -> Tuple[nn.Linear, nn.Module]:
+    """RETURNS (Tuple[nn.Linear, nn.Module]): Its first layer and what comes behind it."""
+    if isinstance(classifier, nn.Sequential):
+        return cast(nn.Linear, classifier[0]), classifier[1:]
+    return cast(nn.Linear, classifier), nn.Identity()
 
 
 def expect_none(classifier: nn.Module) -> None:

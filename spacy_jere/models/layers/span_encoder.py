@@ -4,11 +4,13 @@ from typing import NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..shim import Dropout
 from .birnn import CELLS, BiRNNStack, Cell, make_packing
 from .settings import Settings, require_at_least, require_choice, require_rate
 from .span_pooling import range_maximum
+from .spans import Spans
 
 
 def check_span_settings(settings: Settings) -> None:
@@ -79,7 +81,13 @@ class SpanEncoder(nn.Module):
         entity_tokens, relation_tokens = self._width_of(self.ner, own), self._width_of(self.re, own)
         self.token_width = entity_tokens
         parts = 3 if span_ends else 1
-        self.span_width = (context_width or entity_tokens) + parts * entity_tokens + width_embedding
+        # The context, the maximum, the ends if they come along, the embedding of the width.
+        self.span_parts = [
+            context_width or entity_tokens,
+            *parts * [entity_tokens],
+            width_embedding,
+        ]
+        self.span_width = sum(self.span_parts)
         self.pair_width = (1 + 2 * parts) * relation_tokens + 2 * width_embedding
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> EncodedTokens:
@@ -94,8 +102,24 @@ class SpanEncoder(nn.Module):
 
     def spans(self, encoded: EncodedTokens, window: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """x_s = c ∘ f(s) ∘ w_|s| (equation 1). RETURNS: [n_spans, span_width]."""
-        pooled = self._pool(encoded.entities, start, end)
+        tokens = encoded.entities
+        pooled = self._with_ends(range_maximum(tokens, start, end), tokens, start, end)
         return torch.cat([encoded.context[window], pooled, self._width(start, end)], 1)
+
+    def linear_of_spans(self, linear: nn.Linear, encoded: EncodedTokens, spans: Spans) -> Tensor:
+        """W x_s + b without making x_s: what many spans share, such as the context, meets its columns of W once. Not for
+        training, where each span's x_s has its own dropout.
+
+        RETURNS: [n_spans, out_features].
+        """
+        tokens, (window, start, end) = encoded.entities, spans
+        of_context, of_maximum, *of_ends, of_width = linear.weight.split(self.span_parts, dim=1)
+        result = F.linear(range_maximum(tokens, start, end), of_maximum, linear.bias)
+        result += F.linear(encoded.context, of_context)[window]
+        result += F.linear(self.width_embedding.weight, of_width)[self._width_row(start, end)]
+        for weight, places in zip(of_ends, (start, end - 1)):
+            result += F.linear(tokens, weight)[places]
+        return result
 
     def pairs(
         self, encoded: EncodedTokens, start: Tensor, end: Tensor, heads: Tensor, tails: Tensor
@@ -106,19 +130,20 @@ class SpanEncoder(nn.Module):
         start, end: Of the entities, [n_entities]. heads, tails: [n_pairs]. RETURNS: [n_pairs, pair_width].
         """
         tokens = encoded.relations
-        pooled, widths = self._pool(tokens, start, end), self._width(start, end)
         left = torch.minimum(end[heads], end[tails])
         right = torch.maximum(start[heads], start[tails])
-        between = range_maximum(tokens, left, right)
+        # One table of maxima for the spans and for the text between them.
+        maxima = range_maximum(tokens, torch.cat([start, left]), torch.cat([end, right]))
+        of_spans, between = maxima.split([len(start), len(left)])
+        pooled, widths = self._with_ends(of_spans, tokens, start, end), self._width(start, end)
         return torch.cat([between, pooled[heads], pooled[tails], widths[heads], widths[tails]], 1)
 
-    def _pool(self, tokens: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    def _with_ends(self, maxima: Tensor, tokens: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """f(s), the maximum over a span; with `span_ends` its first and last token too (Lee et al. 2017, arXiv 1707.07045,
         section 4): BiRNN layers put there what stands before and after the span."""
-        maximum = range_maximum(tokens, start, end)
-        return (
-            torch.cat([maximum, tokens[start], tokens[end - 1]], 1) if self.span_ends else maximum
-        )
+        if not self.span_ends:
+            return maxima
+        return torch.cat([maxima, tokens[start], tokens[end - 1]], 1)
 
     def _recurrent(self, tokens: Tensor, lengths: Tensor) -> Tuple[Tensor, Tensor]:
         """RETURNS: Token vectors for entities and for relations."""
@@ -146,6 +171,8 @@ class SpanEncoder(nn.Module):
         return stack.width + (own if self.keep_tokens else 0)
 
     def _width(self, start: Tensor, end: Tensor) -> Tensor:
-        rows = (end - start).clamp(max=self.width_embedding.num_embeddings - 1)
-        widths: Tensor = self.width_embedding(rows)
+        widths: Tensor = self.width_embedding(self._width_row(start, end))
         return widths
+
+    def _width_row(self, start: Tensor, end: Tensor) -> Tensor:
+        return (end - start).clamp(max=self.width_embedding.num_embeddings - 1)
