@@ -82,16 +82,25 @@ def main() -> None:
 def costs(nlp: Language, examples: List[Example], size: int, rounds: int) -> List[float]:
     """RETURNS: How many times as long as the bare encoder training and prediction take."""
     encoder = BareEncoder(nlp)
-    batches = [examples[i : i + size] for i in range(0, len(examples), size)]
-    training, prediction = [], []
-    for batch in batches[: rounds + 1]:
-        docs = [example.reference for example in batch]
-        inputs = encoder.inputs(docs)
-        blanks = [blank(nlp, doc) for doc in docs]
-        fresh = [Example(blank(nlp, doc), doc) for doc in docs]
-        training.append(seconds(update, nlp, fresh) / seconds(encoder.train, inputs))
-        prediction.append(seconds(predict, nlp, blanks) / seconds(encoder.predict, inputs))
-    return [statistics.median(x[1:]) for x in (training, prediction)]  # the first warms up
+    batches = [
+        [example.reference for example in examples[i : i + size]]
+        for i in range(0, len(examples), size)
+    ]
+    # One after the other: nobody changes from training to prediction with each batch.
+    return [
+        statistics.median([measure(nlp, encoder, docs) for docs in batches[: rounds + 1]][1:])
+        for measure in (training_cost, prediction_cost)
+    ]  # the first warms up
+
+
+def training_cost(nlp: Language, encoder: BareEncoder, docs: List[Doc]) -> float:
+    inputs, examples = encoder.inputs(docs), [Example(blank(nlp, doc), doc) for doc in docs]
+    return seconds(update, nlp, examples) / seconds(encoder.train, inputs)
+
+
+def prediction_cost(nlp: Language, encoder: BareEncoder, docs: List[Doc]) -> float:
+    inputs, blanks = encoder.inputs(docs), [blank(nlp, doc) for doc in docs]
+    return seconds(predict, nlp, blanks) / seconds(encoder.predict, inputs)
 
 
 def throughput(nlp: Language, references: List[Doc]) -> List[float]:
