@@ -86,11 +86,11 @@ def costs(nlp: Language, examples: List[Example], size: int, rounds: int) -> Lis
         [example.reference for example in examples[i : i + size]]
         for i in range(0, len(examples), size)
     ]
-    # One after the other: nobody changes from training to prediction with each batch.
+    # One after the other, as nobody changes from training to prediction with each batch. The first batch warms up.
     return [
         statistics.median([measure(nlp, encoder, docs) for docs in batches[: rounds + 1]][1:])
         for measure in (training_cost, prediction_cost)
-    ]  # the first warms up
+    ]
 
 
 def training_cost(nlp: Language, encoder: BareEncoder, docs: List[Doc]) -> float:

@@ -11,8 +11,9 @@ def range_maximum(vectors: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """The maximum of each range, feature by feature; zeros for an empty range.
 
     A table holds the maxima over 1, 2, 4, … tokens from each token on. Two of its rows, which may overlap, cover any
-    range, so that at most log2(longest range) copies of the vectors are made, one at a time. Where almost every range
-    of up to some length is asked for, those of a length come from those one token shorter, which is faster.
+    range, so that at most log2(longest range) copies of the vectors are made, one at a time; the gradient holds twice as
+    many at once. Where most ranges of up to some length are asked for, the maxima of a length come from those of one
+    token less, which is faster.
 
     vectors (Tensor): Shape [n_tokens, width].
     start, end (Tensor): Token offsets; ends are exclusive. Shape [n_ranges].
