@@ -28,7 +28,8 @@ class _RangeMaximum(torch.autograd.Function):
     def forward(ctx: Any, vectors: Tensor, start: Tensor, end: Tensor) -> Tensor:
         ctx.save_for_backward(vectors, start, end)
         lengths = end - start
-        shortest, longest = (int(x) for x in lengths.aminmax()) if len(lengths) else (0, 0)
+        # Both numbers in one transfer, where the lengths are on a GPU.
+        shortest, longest = torch.stack(lengths.aminmax()).tolist() if len(lengths) else (0, 0)
         if shortest > 0 and 2 * len(lengths) >= longest * len(vectors):
             maxima = _maxima_by_length(vectors, longest)
             return maxima.index_select(0, (lengths - 1) * len(vectors) + start)
