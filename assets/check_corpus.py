@@ -1,7 +1,8 @@
-"""python assets/check_corpus.py FOLDER: checks the embedded corpus and counts what is in it.
+"""python assets/check_corpus.py FOLDER: check the embedded corpus and count its labels.
 
-Offsets and references are checked by the reader. Here: labels and the types they join, doubles, entities that overlap or cut a
-token of spaCy's tokenizer, sentences that two splits share.
+The reader checks offsets and references. Checked here are labels and the types they join,
+duplicates, entities that overlap or cut a token of spaCy's tokenizer, and sentences that two splits
+share.
 """
 
 import sys

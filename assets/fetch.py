@@ -1,4 +1,7 @@
-"""python assets/fetch.py CORPUS: fetches the files of a corpus that project.yml names; those in place with their checksum stay."""
+"""python assets/fetch.py CORPUS: fetch the files of a corpus that project.yml names.
+
+Files that are in place, with the right checksum, stay.
+"""
 
 import sys
 from pathlib import Path

@@ -1,11 +1,12 @@
-"""What a fine-tuned joint model costs beyond its bare encoder, in training and in prediction, as ratios within one run.
+"""What a fine-tuned joint model costs beyond its bare encoder, as ratios within one run.
 
     python benchmarks/encoder_cost.py MODEL DATA.spacy [--rounds 30] [--bfloat16]
 
-MODEL is a trained pipeline of `transformer` and `joint_ner_re`. Ours: all that the pipeline does with a batch of Docs, word
-pieces, alignment, head, decoding and annotation. Bare: the encoder's forward (and backward) pass on the same padded
-word pieces, nothing else. Both take turns, batch by batch. At the end the whole of `nlp.pipe` reads raw text, against the
-bare encoder on the same texts, sorted by length as nlp.pipe sorts them.
+MODEL is a trained pipeline of `transformer` and `joint_ner_re`. Ours: all that the pipeline does
+with a batch of Docs, in training and in prediction: word pieces, alignment, head, decoding and
+annotation. Bare: the encoder's forward (and backward) pass on the same padded word pieces. Both
+take turns, batch by batch. At the end `nlp.pipe` reads raw text, against the bare encoder on the
+same texts, sorted by length as `nlp.pipe` sorts them.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from wasabi import msg
 
-from spacy_jere.corpus import JointCorpus
+from spacy_jere.training.corpus import JointCorpus
 
 BATCH_SIZES = (2, 8, 16)
 PIPE_BATCH = 64
@@ -86,7 +87,7 @@ def costs(nlp: Language, examples: List[Example], size: int, rounds: int) -> Lis
         [example.reference for example in examples[i : i + size]]
         for i in range(0, len(examples), size)
     ]
-    # One after the other, as nobody changes from training to prediction with each batch. The first batch warms up.
+    # Training before prediction: nobody switches with each batch. The first batch warms up.
     return [
         statistics.median([measure(nlp, encoder, docs) for docs in batches[: rounds + 1]][1:])
         for measure in (training_cost, prediction_cost)
@@ -104,7 +105,7 @@ def prediction_cost(nlp: Language, encoder: BareEncoder, docs: List[Doc]) -> flo
 
 
 def throughput(nlp: Language, references: List[Doc]) -> List[float]:
-    """RETURNS: Words per second of nlp.pipe and of the bare encoder, median of three rounds each."""
+    """RETURNS: Words per second of nlp.pipe and of the bare encoder, medians of three rounds."""
     encoder = BareEncoder(nlp)
     texts = [doc.text for doc in references]
     n_words = sum(len(nlp.make_doc(text)) for text in texts)

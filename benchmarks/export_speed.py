@@ -2,8 +2,9 @@
 
     python benchmarks/export_speed.py [--relations 100000] [FORMAT …]
 
-The Docs are made up: sentences of 20 words with four entities and five relations, names drawn from 20,000. They are made anew
-for each format, which is what reading them from disk is like; `reading` is the time for that alone, included in the others.
+The Docs are made up: sentences of 20 words with four entities and five relations, names drawn from
+20,000. They are made anew for each format, as if read from disk. `reading` is the time for that
+alone, included in the others.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 from wasabi import msg
 
-from spacy_jere.formats import WRITERS
+from spacy_jere.export import WRITERS
 
 ENTITIES = ((0, 2, "PERSON"), (5, 6, "ORG"), (9, 11, "LOC"), (15, 16, "DATE"))
 RELATIONS = ((0, 1), (0, 2), (1, 2), (1, 3), (0, 3))

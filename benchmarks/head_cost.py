@@ -2,8 +2,8 @@
 
     python benchmarks/head_cost.py MODEL DATA.spacy [--rounds 5]
 
-MODEL is a trained pipeline with `transformer` and `joint_ner_re`. Encoder: the transformer component, from Docs to hidden
-states. Joint model: token features, head, decoding and annotation, on these.
+MODEL is a trained pipeline with `transformer` and `joint_ner_re`. Encoder: the transformer
+component, from Docs to hidden states. Joint model: token features, head, decoding and annotation.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import torch
 from spacy.tokens import Doc
 from wasabi import msg
 
-from spacy_jere.corpus import JointCorpus
 from spacy_jere.models.joint import n_trainable
+from spacy_jere.training.corpus import JointCorpus
 
 
 def main() -> None:

@@ -2,67 +2,72 @@
 
 
 class Errors:
-    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data, `E4xx` models, `E5xx` pictures."""
+    """What is wrong and what to do. `E1xx` relations and schema, `E2xx` component, `E3xx` data,
+    `E4xx` models, `E5xx` pictures."""
 
     # Relations on a Doc
     E100 = (
-        "[E100] The extension 'doc._.relations' is already taken by something else. spacy_jere needs it: "
-        "import spacy_jere first, or rename the other extension."
+        "[E100] The extension 'doc._.relations' is already taken by something else. spacy_jere "
+        "needs it: import spacy_jere first, or rename the other extension."
     )
     E101 = (
-        "[E101] Can't read {value!r} as a relation. Give a Relation, a tuple (head, tail, label) or "
-        "(head, tail, label, score), or a dict with these keys; head and tail are labelled Spans, or dicts "
-        "with 'start', 'end' (characters) and 'label'."
+        "[E101] Can't read {value!r} as a relation. Give a Relation, a tuple (head, tail, label) "
+        "or (head, tail, label, score), or a dict with these keys; head and tail are labelled "
+        "Spans, or dicts with 'start', 'end' (characters) and 'label'."
     )
     E102 = (
-        "[E102] The {end} of relation '{label}' lies at characters {start}:{stop}, outside the text of "
-        "{length} characters."
+        "[E102] The {end} of relation '{label}' lies at characters {start}:{stop}, outside the "
+        "text of {length} characters."
     )
-    E103 = "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of this Doc."
+    E103 = (
+        "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of "
+        "this Doc."
+    )
     E104 = "[E104] doc._.relations takes None or a sequence of relations, not {type}."
     E105 = "[E105] The score of relation '{label}' is a probability between 0 and 1, not {score}."
     # Schema
     E110 = (
-        "[E110] Can't read the schema: {reason}. Give null, 'learn', or for each relation label a section "
-        "with 'head' and 'tail' (lists of entity labels) and, where the order of the two ends doesn't "
-        "matter, 'symmetric = true'."
+        "[E110] Can't read the schema: {reason}. Give null, 'learn', or for each relation label a"
+        " section with 'head' and 'tail' (lists of entity labels) and, where the order of the two"
+        " ends doesn't matter, 'symmetric = true'."
     )
     E111 = (
-        "[E111] The schema names the {kind} label '{label}', which is not among the component's labels: "
-        "{labels}. Correct the schema, or add the label to the training data."
+        "[E111] The schema names the {kind} label '{label}', which is not among the component's "
+        "labels: {labels}. Correct the schema, or add the label to the training data."
     )
     E112 = (
-        "[E112] The training data has a relation '{relation}' from {head} to {tail} ('{text}'), which the "
-        "schema does not allow. Correct the annotation or widen the schema."
+        "[E112] The training data has a relation '{relation}' from {head} to {tail} ('{text}'), "
+        "which the schema does not allow. Correct the annotation or widen the schema."
     )
     E113 = (
-        "[E113] The training data has the relation label '{relation}', which the schema does not mention "
-        "(it has: {labels}). Add it to the schema or remove it from the data."
+        "[E113] The training data has the relation label '{relation}', which the schema does not "
+        "mention (it has: {labels}). Add it to the schema or remove it from the data."
     )
     # Component
     E200 = (
-        "[E200] '{name}' has no entity labels: there are neither entities nor relations in the training "
-        "data, and no labels were given. Annotate doc.ents (and doc._.relations), call add_label, or give "
-        "[initialize.components.{name}.labels]."
+        "[E200] '{name}' has no entity labels: there are neither entities nor relations in the "
+        "training data, and no labels were given. Annotate doc.ents (and doc._.relations), call "
+        "add_label, or give [initialize.components.{name}.labels]."
     )
     E201 = (
-        "[E201] '{name}' is already initialized with {n} {kind} labels; '{label}' can't be added to it. "
-        "Add all labels before 'initialize', or train a new component."
+        "[E201] '{name}' is already initialized with {n} {kind} labels; '{label}' can't be added "
+        "to it. Add all labels before 'initialize', or train a new component."
     )
     E202 = "[E202] add_label knows the kinds 'entity' and 'relation', not {kind!r}."
     E203 = "[E203] '{name}' is not initialized. Call nlp.initialize() or load a trained pipeline."
     E204 = (
-        "[E204] The {kind} label '{label}' in the training data ('{text}') is not among the labels that "
-        "'{name}' was initialized with: {labels}. Correct the label, or initialize a new component."
+        "[E204] The {kind} label '{label}' in the training data ('{text}') is not among the "
+        "labels that '{name}' was initialized with: {labels}. Correct the label, or initialize a "
+        "new component."
     )
     E205 = (
-        "[E205] The label data of '{name}' must be a dict with the keys 'entities' and 'relations', as "
-        "written by 'spacy init labels'. Found: {found}."
+        "[E205] The label data of '{name}' must be a dict with the keys 'entities' and "
+        "'relations', as written by 'spacy init labels'. Found: {found}."
     )
     E206 = (
-        "[E206] The weights were trained with other labels than the settings beside them: {trained} "
-        "entity and relation labels in the weights, {here} in the settings. The folder of '{name}' mixes "
-        "two pipelines; load one that was saved as a whole."
+        "[E206] The weights were trained with other labels than the settings beside them: "
+        "{trained} entity and relation labels in the weights, {here} in the settings. The folder "
+        "of '{name}' mixes two pipelines; load one that was saved as a whole."
     )
     E207 = "[E207] window is 'sentence' or 'doc', not {window!r}."
     E208 = "[E208] {name} is a probability between 0 and 1, not {value!r}."
@@ -70,17 +75,20 @@ class Errors:
     E210 = "[E210] A label is a string that is not empty, not {label!r}."
     # Data
     E300 = (
-        "[E300] Can't tell the format of {path}: it looks like none of {known}. Name the format with "
-        "--format if it is one of them."
+        "[E300] Can't tell the format of {path}: it looks like none of {known}. Name the format "
+        "with --format if it is one of them."
     )
     E301 = "[E301] {path}, line {line}: {reason}"
     E302 = "[E302] Unknown format '{format}'. Known formats: {known}."
     E303 = "[E303] No such file: {path}"
     E304 = "[E304] {path} holds nothing to read. Left out: {skipped}."
-    E305 = "[E305] {path}, line {line}: not UTF-8 text (byte {position} of the file). Save it as UTF-8."
+    E305 = (
+        "[E305] {path}, line {line}: not UTF-8 text (byte {position} of the file). Save it as "
+        "UTF-8."
+    )
     E306 = (
-        "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass --paths.train and "
-        "--paths.dev."
+        "[E306] The corpus has no path. Set [paths] train and dev in the config, or pass "
+        "--paths.train and --paths.dev."
     )
     E307 = "[E307] No file or folder to read in {path}. Files end in {suffixes}."
     E308 = "[E308] {left} and {right} would both become {name}. Rename one of them."
@@ -91,27 +99,36 @@ class Errors:
         "[E310] The text and its words differ: '{word}' is not at character {position} of the text."
     )
     E311 = (
-        "[E311] The entity '{text}' at characters {start}:{end} cuts a token ({tokens}). Correct it, or "
-        "set the alignment to split, contract or expand."
+        "[E311] The entity '{text}' at characters {start}:{end} cuts a token ({tokens}). Correct "
+        "it, or set the alignment to split, contract or expand."
     )
     E312 = (
-        "[E312] Can't take sentences from '{name}': {reason}. Give 'sentencizer', or a package or folder of "
-        "a pipeline that sets sentence boundaries."
+        "[E312] Can't take sentences from '{name}': {reason}. Give 'sentencizer', or a package or "
+        "folder of a pipeline that sets sentence boundaries."
     )
     E313 = "[E313] The format '{format}' knows no '{option}'. It is read with: {known}."
     E314 = "[E314] {option} is one of {known}, not {value!r}."
     E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
     E316 = "[E316] {path} holds other texts already, such as {name}. Name an empty or a new folder."
+    E317 = "[E317] An option of a format is given as name=value, not as {value!r}."
+    E318 = "[E318] Unknown option '{option}'. {known}"
+    E319 = (
+        "[E319] The option '{option}' takes a Python object: set it from Python. A command can't. "
+        "{known}"
+    )
     # Export
     E320 = (
         "[E320] Writing '{format}' needs the package '{package}'. Install it with: "
         'pip install "spacy-jere[graphs]"'
     )
     E321 = (
-        "[E321] {base!r} can't be the base of IRIs. Give an absolute IRI that ends in '/' or ':' and has no "
-        "'?' or '#', such as 'https://example.org/' or 'urn:corpus:'."
+        "[E321] {base!r} can't be the base of IRIs. Give an absolute IRI that ends in '/' or ':' "
+        "and has no '?' or '#', such as 'https://example.org/' or 'urn:corpus:'."
     )
-    E322 = "[E322] Can't tell from {path} which format is wanted. Name it with --to; known formats: {known}."
+    E322 = (
+        "[E322] Can't tell from {path} which format is wanted. Name it with --to; known formats: "
+        "{known}."
+    )
     E323 = (
         "[E323] None of the {n} documents has relations. Were they saved with "
         "DocBin(store_user_data=True), and is doc._.relations set?"
@@ -119,6 +136,7 @@ class Errors:
     E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
     E325 = "[E325] The format '{format}' knows no '{option}'. It is written with: {known}."
     E326 = "[E326] {path} may be {names}. Name the one that is wanted with --to."
+    E327 = "[E327] {option} must be {wanted}, not {value!r}."
     # Data check
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
@@ -127,60 +145,92 @@ class Errors:
     E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
     E342 = "[E342] {model} has no component '{name}'. It has: {names}."
     # Pictures and errors
-    E350 = "[E350] {path} is no file that can be drawn. Give a .txt with one text a line, a .jsonl, or a .spacy file."
+    E350 = (
+        "[E350] {path} is no file that can be drawn. Give a .txt with one text a line, a .jsonl, "
+        "or a .spacy file."
+    )
     E351 = "[E351] --gold compares with annotation, which only .spacy files have, not {path}."
     E352 = "[E352] {path} has no text."
     E353 = "[E353] {path} has no annotated entities or relations to compare with."
     # Models
     E400 = (
-        "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. Give "
-        "[initialize] vectors a pipeline that has them (for example en_core_web_md), or set "
+        "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. "
+        "Give [initialize] vectors a pipeline that has them (for example en_core_web_md), or set "
         "static_vectors = false."
     )
-    E401 = "[E401] TokenFeatures needs at least one of contextual, static_vectors, characters and casing."
+    E401 = (
+        "[E401] TokenFeatures needs at least one of contextual, static_vectors, characters and "
+        "casing."
+    )
     E402 = (
-        "[E402] The word vectors are {found} wide, but the model was trained with {expected}. Load the "
-        "pipeline together with the vectors it was trained with."
+        "[E402] The word vectors are {found} wide, but the model was trained with {expected}. "
+        "Load the pipeline together with the vectors it was trained with."
     )
     E403 = (
-        "[E403] layers = {layers} asks for hidden states that the transformer does not give ({reason}). "
-        'Set transformer_config = {{"output_hidden_states": true}} in its model, and name layers '
-        "between 0 and {last}."
+        "[E403] layers = {layers} asks for hidden states that the transformer does not give "
+        '({reason}). Set transformer_config = {{"output_hidden_states": true}} in its model, and '
+        "name layers between 0 and {last}."
     )
-    E404 = "[E404] {setting} = {value!r} is not one of {known}."
     E405 = "[E405] {setting} must be {wanted}, not {value!r}."
     E406 = (
-        "[E406] spacy-jere.TransformerModel.v1 reads models with a WordPiece vocabulary (BERT and its kin), not "
-        "{tokenizer}. Use spacy-transformers.TransformerModel.v3 for this one."
+        "[E406] spacy-jere.TransformerModel.v1 reads models with a WordPiece vocabulary (BERT and"
+        " its kin), not {tokenizer}. Use spacy-transformers.TransformerModel.v3 for this one."
     )
     E407 = (
-        "[E407] The listeners of spacy-jere.TransformerModel.v1 can't be replaced. Keep the transformer in the "
-        "pipeline."
+        "[E407] The listeners of spacy-jere.TransformerModel.v1 can't be replaced. Keep the "
+        "transformer in the pipeline."
     )
     # Checkpoints
     E410 = "[E410] {path} is no checkpoint of SpERT: {missing} is missing."
     E411 = (
-        "[E411] {path} has weights that SpERT does not have: '{key}'. Was it written by another model or another "
-        "version?"
+        "[E411] {path} has weights that SpERT does not have: '{key}'. Was it written by another "
+        "model or another version?"
     )
     E412 = "[E412] {path} lacks the weights '{key}' of shape {expected}."
     E413 = (
-        "[E413] The weights '{key}' of {path} have the shape {found}, but its config.json and types.json ask for "
-        "{expected}."
+        "[E413] The weights '{key}' of {path} have the shape {found}, but its config.json and "
+        "types.json ask for {expected}."
     )
-    E414 = "[E414] {path} can't be read as the weights of a model, without code that would be run in reading: {reason}"
+    E414 = (
+        "[E414] {path} can't be read as the weights of a model, without code that would be run in"
+        " reading: {reason}"
+    )
     E415 = (
-        "[E415] {path} does not name the labels: it must be a JSON object with 'entities' and 'relations', each an "
-        "object with one entry per label."
+        "[E415] {path} does not name the labels: it must be a JSON object with 'entities' and "
+        "'relations', each an object with one entry per label."
+    )
+    # Training
+    E430 = (
+        "[E430] The schedule {schedule} counts in epochs, and nothing has told it how many steps "
+        "an epoch has. Add the section [initialize.after_init] with "
+        '@callbacks = "spacy-jere.epochs_to_steps.v1" to the config, or set steps_per_epoch and '
+        "total_epochs. An optimizer that is older than the count stays without it: after the "
+        "initialization, make one with nlp.create_optimizer()."
+    )
+    E431 = (
+        "[E431] The schedule {schedule} needs a number of epochs larger than 0, not {value}. Set "
+        "training.max_epochs, or total_epochs of the schedule."
+    )
+    E432 = (
+        "[E432] warmup_epochs = {warmup} is longer than the {total} epochs of the schedule. "
+        "Shorten the warm-up, or train for more epochs."
+    )
+    E433 = (
+        "[E433] Can't count the steps of an epoch: with training.max_epochs = -1 the corpus is a "
+        "stream. Set it to 0 or more, or take 'spacy-jere.epochs_to_steps.v1' out of the config "
+        "and set steps_per_epoch, training.eval_frequency and training.patience yourself."
     )
     # Pictures
     E500 = "[E500] There is no style '{style}'. Known styles: {known}."
     E501 = "[E501] There is no option '{option}'. Known options: {known}."
     E502 = (
-        "[E502] {color!r}, the colour of '{label}', is not a CSS colour. Give a name, '#rrggbb', or a function "
-        "such as 'rgb(170 156 252)'."
+        "[E502] {color!r}, the colour of '{label}', is not a CSS colour. Give a name, '#rrggbb', "
+        "or a function such as 'rgb(170 156 252)'."
     )
-    E503 = "[E503] There are {n_gold} references for {n_docs} Docs. Give one for each Doc, in the same order."
+    E503 = (
+        "[E503] There are {n_gold} references for {n_docs} Docs. Give one for each Doc, in the "
+        "same order."
+    )
 
 
 class Warnings:
@@ -191,15 +241,19 @@ class Warnings:
         "doc._.relations (an empty list says 'annotated, none') if it should learn relations."
     )
     W201 = (
-        "[W201] '{name}' can't learn from {counts} of the training data. They are left out of training, "
-        "and count as missed in evaluation."
+        "[W201] '{name}' can't learn from {counts} of the training data. They are left out of "
+        "training, and count as missed in evaluation."
     )
     W203 = (
-        "[W203] '{name}' leaves {n} entities out: they reach across the windows in which relations are "
-        "looked for. Set window to 'doc', or correct the sentence boundaries."
+        "[W203] '{name}' leaves {n} entities out: they reach across the windows in which "
+        "relations are looked for. Set window to 'doc', or correct the sentence boundaries."
     )
     W300 = (
-        "[W300] {changed} entities don't begin and end where a token does and were shortened, widened or "
-        "left out, and {lost} relations with them. spacy_jere.formats.align tells which."
+        "[W300] {changed} entities don't begin and end where a token does and were shortened, "
+        "widened or left out, and {lost} relations with them. spacy_jere.formats.align tells "
+        "which."
     )
-    W202 = "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with these labels."
+    W202 = (
+        "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with "
+        "these labels."
+    )

@@ -1,8 +1,8 @@
 """Relations between entities, kept on a Doc.
 
-`doc._.relations` reads and writes plain data in `doc.user_data`, so that relations survive everything a Doc goes
-through: bytes, `DocBin`, pickling, several processes, retokenization. None says "not annotated", an empty tuple
-"annotated, none".
+`doc._.relations` reads and writes plain data in `doc.user_data`, so that relations survive
+everything a Doc goes through: bytes, `DocBin`, pickling, several processes, retokenization. None
+means *not annotated*. An empty tuple means *annotated, no relations*.
 """
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
@@ -18,7 +18,8 @@ DEFAULT_SPANS_KEY = "joint_ner_re"
 
 
 class Mention(NamedTuple):
-    """One end of a relation: characters `start` to `end` (exclusive) of the text, and an entity label."""
+    """One end of a relation: characters `start` to `end` (exclusive) of the text, and an entity
+    label."""
 
     start: int
     end: int
@@ -68,7 +69,8 @@ class Relation:
         return self.stored.score
 
     def to_dict(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): Plain data that `doc._.relations` takes back; offsets in characters."""
+        """RETURNS (Dict[str, Any]): Plain data that `doc._.relations` takes back; offsets in
+        characters."""
         return {
             "head": self.stored.head._asdict(),
             "tail": self.stored.tail._asdict(),
@@ -90,8 +92,8 @@ class Relation:
 
     def __repr__(self) -> str:
         score = "" if self.score is None else f" {self.score:.2f}"
-        head, tail = self.stored.head, self.stored.tail
-        return f"({self.head.text} [{head.label}])-{self.label_}{score}->({self.tail.text} [{tail.label}])"
+        head, tail = (f"({span.text} [{span.label_}])" for span in (self.head, self.tail))
+        return f"{head}-{self.label_}{score}->{tail}"
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return (Relation, (self.doc, self.stored))
@@ -103,8 +105,8 @@ RelationLike = Union[Relation, StoredRelation, Dict[str, Any], Tuple[Any, ...], 
 def get_relations(doc: Doc) -> Optional[Tuple[Relation, ...]]:
     """The getter of `doc._.relations`. Never writes.
 
-    RETURNS (Optional[Tuple[Relation, ...]]): The relations in the order they were set, or None where the
-        Doc is not annotated.
+    RETURNS (Optional[Tuple[Relation, ...]]): The relations in the order they were set, or None
+        where the Doc is not annotated.
     """
     stored = stored_relations(doc)
     return None if stored is None else tuple(Relation(doc, relation) for relation in stored)
@@ -113,9 +115,10 @@ def get_relations(doc: Doc) -> Optional[Tuple[Relation, ...]]:
 def set_relations(doc: Doc, relations: Optional[Iterable[RelationLike]]) -> None:
     """The setter of `doc._.relations`.
 
-    relations (Optional[Iterable[RelationLike]]): Relation views, tuples (head, tail, label[, score]) or
-        dicts with these keys; None says "not annotated". Of doubles the first is kept.
-    RAISES (ValueError): Something else, or an end outside the text or of another Doc. The Doc is unchanged.
+    relations (Optional[Iterable[RelationLike]]): Relation views, tuples (head, tail, label[,
+        score]) or dicts with these keys; None says "not annotated". Of doubles the first is kept.
+    RAISES (ValueError): Something else, or an end outside the text or of another Doc. The Doc is
+        unchanged.
     """
     if relations is None:
         doc.user_data.pop(USER_DATA_KEY, None)
@@ -130,7 +133,8 @@ def set_relations(doc: Doc, relations: Optional[Iterable[RelationLike]]) -> None
 
 
 def stored_relations(doc: Doc) -> Optional[List[StoredRelation]]:
-    """RETURNS (Optional[List[StoredRelation]]): The relations as plain data, None where not annotated."""
+    """RETURNS (Optional[List[StoredRelation]]): The relations as plain data, None where not
+    annotated."""
     rows = doc.user_data.get(USER_DATA_KEY)
     if rows is None:
         return None
@@ -154,7 +158,8 @@ def mention(span: Span) -> Mention:
 
 
 def entity_mentions(doc: Doc, spans_key: str) -> List[Mention]:
-    """RETURNS (List[Mention]): All entities of a Doc by position: doc.ents, the span group, ends of relations."""
+    """RETURNS (List[Mention]): All entities of a Doc by position: doc.ents, the span group, ends of
+    relations."""
     found = {mention(span) for span in (*doc.ents, *doc.spans.get(spans_key, ()))}
     for relation in stored_relations(doc) or ():
         found |= {relation.head, relation.tail}
@@ -168,7 +173,8 @@ def from_docs(docs: List[Doc], **options: Any) -> Optional[Doc]:
     options: Passed on to `Doc.from_docs`.
     RETURNS (Optional[Doc]): The joined Doc; None for an empty list, as in spaCy.
     """
-    # Doc.from_docs warns about user data that it can't join, which relations are: it gets none to see.
+    # Doc.from_docs warns about user data that it can't join, which relations are: it gets none to
+    # see.
     kept = [doc.user_data.get(USER_DATA_KEY) for doc in docs]
     for doc in docs:
         doc.user_data.pop(USER_DATA_KEY, None)

@@ -13,7 +13,8 @@ class Rule(NamedTuple):
     """What one relation label allows.
 
     head, tail: Entity labels of the two ends; None allows all.
-    symmetric: The order of the ends says nothing; it is stored with the end that comes first as head.
+    symmetric: The order of the ends says nothing; it is stored with the end that comes first as
+        head.
     """
 
     head: Optional[Tuple[str, ...]] = None
@@ -35,8 +36,8 @@ Schema = Mapping[str, Rule]
 def parse_schema(config: SchemaConfig) -> Dict[str, Rule]:
     """Read the setting `schema` of the component.
 
-    config: None and "learn" have no rules of their own; else for each relation label `head`, `tail` and
-        `symmetric`, each optional.
+    config: None and "learn" have no rules of their own; else for each relation label `head`, `tail`
+        and `symmetric`, each optional.
     RETURNS (Dict[str, Rule]): A rule for each label that is mentioned.
     RAISES (ValueError): Anything else.
     """
@@ -62,7 +63,8 @@ def schema_config(schema: Schema) -> Dict[str, Dict[str, Any]]:
 def learn_schema(triples: Iterable[Tuple[str, str, str]]) -> Dict[str, Rule]:
     """Allow what was seen.
 
-    triples (Iterable[Tuple[str, str, str]]): Head label, relation label and tail label of each relation.
+    triples (Iterable[Tuple[str, str, str]]): Head label, relation label and tail label of each
+        relation.
     RETURNS (Dict[str, Rule]): For each relation label the head and the tail labels that occurred.
     """
     heads: Dict[str, Dict[str, None]] = {}

@@ -1,4 +1,5 @@
-"""What several tests share: a tiny annotated corpus, pipelines with tiny models, a tiny BERT made on the spot."""
+"""What several tests share: a tiny annotated corpus, pipelines with tiny models, a tiny BERT made
+on the spot."""
 
 import copy
 import os
@@ -14,20 +15,26 @@ from thinc.api import Config
 
 import spacy_jere  # noqa: F401  (registers doc._.relations)
 
-# The models are tiny: threads would only wait for each other, here and in the processes that tests start.
+# The models are tiny: threads would only wait for each other, here and in the processes that tests
+# start.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
-# Words; entities as first token, end, label; relations as head, tail (indices into the entities), label.
+# Words; entities as first token, end, label; relations as head, tail (indices into the entities),
+# label.
 TRAIN = [
     ("Ada lives in New Oslo .", [(0, 1, "PER"), (3, 5, "LOC")], [(0, 1, "LIVES_IN")]),
     ("Rome is the home of Bo .", [(0, 1, "LOC"), (5, 6, "PER")], [(1, 0, "LIVES_IN")]),
-    ("Cy works for Acme in Rome .", [(0, 1, "PER"), (3, 4, "ORG"), (5, 6, "LOC")], [(0, 1, "WORKS_FOR")]),
+    (
+        "Cy works for Acme in Rome .",
+        [(0, 1, "PER"), (3, 4, "ORG"), (5, 6, "LOC")],
+        [(0, 1, "WORKS_FOR")],
+    ),
     ("Dee met Bo at Acme .", [(0, 1, "PER"), (2, 3, "PER"), (4, 5, "ORG")], [(0, 1, "MET")]),
     ("Nothing happens here .", [], []),
-]  # fmt: skip
+]
 
 TOKEN_FEATURES = {
     "@architectures": "spacy-jere.TokenFeatures.v1",
@@ -44,24 +51,29 @@ TOKEN_FEATURES = {
     },
 }
 SMALL = {
-    "hidden": 12,
     "ner_hidden": 12,
     "re_hidden": 12,
     "label_width": 4,
-    "re_layers": 1,
-    "token_dropout": 0.0,
-    "birnn_dropout": 0.0,
     "pair_dropout": 0.0,
+    "birnn": {"@layers": "spacy-jere.TaskBiRNN.v1", "hidden": 12, "re_layers": 1, "dropout": 0.0},
 }
 # The other model families with settings that make them small.
 SPERT = {
-    "max_span_width": 4,
-    "width_embedding": 4,
-    "dropout": 0.0,
-    "classifier_hidden": 16,
-    "hidden": 8,
-    "shared_layers": 1,
-    "birnn_dropout": 0.0,
+    "spans": {
+        "@layers": "spacy-jere.SpanClassifier.v1",
+        "max_span_width": 4,
+        "width_embedding": 4,
+        "dropout": 0.0,
+        "classifier_hidden": 16,
+    },
+    "birnn": {
+        "@layers": "spacy-jere.TaskBiRNN.v1",
+        "hidden": 8,
+        "ner_layers": 0,
+        "re_layers": 0,
+        "dropout": 0.0,
+        "keep_tokens": True,
+    },
 }
 SPERT_MT = {
     **SPERT,
@@ -69,9 +81,23 @@ SPERT_MT = {
     "is_entity_weight": 1.0,
     "is_related_weight": 1.0,
     "iou_weight": 1.0,
-    "near_misses": True,
+    "hard_negatives": True,
 }
 FAMILIES = {"TaskSpecificBiRNN": SMALL, "SpERT": SPERT, "SpERTMT": SPERT_MT}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="Run the slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the slow tests out, unless --slow is given or a test is named."""
+    if config.getoption("--slow") or any("::" in x for x in config.args):
+        return
+    slow = [x for x in items if x.get_closest_marker("slow") or x.get_closest_marker("corpora")]
+    config.hook.pytest_deselected(items=slow)
+    left_out = set(slow)
+    items[:] = [x for x in items if x not in left_out]
 
 
 def pytest_generate_tests(metafunc):
@@ -121,18 +147,23 @@ def make_examples(annotate):
 
 @pytest.fixture(scope="session")
 def model_config(family):
-    """The config of a tiny model; arguments change its settings."""
+    """The config of a tiny model; arguments change its settings, those of its parts one by one."""
 
     def _model_config(tok2vec=TOKEN_FEATURES, **settings):
         config = {"@architectures": f"spacy-jere.{family}.v1", "tok2vec": tok2vec}
-        return copy.deepcopy({**config, **FAMILIES[family], **settings})
+        config.update(copy.deepcopy(FAMILIES[family]))
+        for name, value in settings.items():
+            is_part = isinstance(value, dict) and name in config
+            config[name] = {**config[name], **value} if is_part else value
+        return copy.deepcopy(config)
 
     return _model_config
 
 
 @pytest.fixture(scope="session")
 def make_nlp(model_config, make_examples):
-    """A blank pipeline with the component: (nlp, examples), initialized unless `initialize` is false."""
+    """A blank pipeline with the component: (nlp, examples), initialized unless `initialize` is
+    false."""
 
     def _make_nlp(data=TRAIN, initialize=True, model=None, **config):
         spacy.util.fix_random_seed(0)
@@ -250,7 +281,8 @@ def tiny_vectors(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def load_config():
-    """A config of configs/ by its file name, with values set by their dotted paths. Not interpolated."""
+    """A config of configs/, such as "published/spert.cfg", with values set by their dotted paths.
+    Not interpolated."""
 
     def _load_config(name, overrides):
         return spacy.util.load_config(CONFIGS / name, overrides=overrides, interpolate=False)
@@ -264,22 +296,23 @@ def small_overrides(request):
 
     def _small_overrides(name):
         config = Config().from_disk(CONFIGS / name, interpolate=False)
-        model = config["components"]["joint_ner_re"]["model"]
-        path = "components.joint_ner_re.model"
-        settings = {f"{path}.{key}": value for key, value in SMALL.items() if key in model}
-        if "characters" in model["tok2vec"]:
-            settings[f"{path}.tok2vec.characters"] = 4
+        settings = {"system.gpu_allocator": None}
         if "transformer" in config["nlp"]["pipeline"]:
             settings["paths.encoder"] = request.getfixturevalue("tiny_bert")
-        # The tiny transformer has few layers.
-        contextual = model["tok2vec"].get("contextual", {})
-        if contextual.get("layers"):
-            settings[f"{path}.tok2vec.contextual.layers"] = [-3, -2, -1]
-        for listener in contextual.get("*", ()):
-            settings[f"{path}.tok2vec.contextual.*.{listener}.layers"] = [-2]
-        if config["paths"]["vectors"]:
+        if config["paths"].get("vectors"):
             settings["paths.vectors"] = request.getfixturevalue("tiny_vectors")
-        settings["system.gpu_allocator"] = None
+        model = config["components"]["joint_ner_re"]["model"]
+        path = "components.joint_ner_re.model"
+        if "TaskSpecificBiRNN" in model["@architectures"]:
+            settings.update({f"{path}.{x}": SMALL[x] for x in SMALL if x != "birnn"})
+        if "birnn" in model:
+            settings.update({f"{path}.birnn.hidden": 12, f"{path}.birnn.dropout": 0.0})
+        if "spans" in model:
+            settings.update({f"{path}.spans.{x}": 4 for x in ("max_span_width", "width_embedding")})
+        if "TokenFeatures" in model["tok2vec"]["@architectures"]:
+            settings[f"{path}.tok2vec.characters"] = 4
+        if "layers" in model["tok2vec"].get("contextual", {}):  # the tiny transformer has few
+            settings[f"{path}.tok2vec.contextual.layers"] = [-3, -2, -1]
         return settings
 
     return _small_overrides

@@ -1,4 +1,5 @@
-"""What setup.cfg publishes can be found under its name, and all that looks published is in setup.cfg."""
+"""What setup.cfg publishes can be found under its name, and all that looks published is in
+setup.cfg."""
 
 import ast
 import configparser

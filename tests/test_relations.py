@@ -147,6 +147,7 @@ def test_pickled_relation_keeps_its_doc(doc):
     assert relation.doc.text == TEXT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
 def test_relations_travel_between_processes(method, tmp_path):
     script = tmp_path / "script.py"

@@ -5,7 +5,7 @@ from spacy.cli._util import app as spacy_app
 
 from .convert import convert_cli
 from .debug_data import debug_data_cli
-from .errors import errors_cli
+from .error_analysis import error_analysis_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
 from .extract import extract_cli
@@ -15,11 +15,12 @@ from .visualize import visualize_cli
 
 app = typer.Typer(name="jere", help="Joint entity and relation extraction.", no_args_is_help=True)
 app.command("convert")(convert_cli)
-# What it doesn't know are settings of the config
+# Options that the command doesn't know are settings of the config.
 app.command(
     "debug-data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )(debug_data_cli)
-app.command("errors")(errors_cli)
+app.command("error-analysis")(error_analysis_cli)
+app.command("errors", hidden=True)(error_analysis_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("export")(export_cli)
 app.command("extract")(extract_cli)

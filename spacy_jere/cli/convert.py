@@ -1,20 +1,21 @@
-"""`python -m spacy jere convert`: annotated files to spaCy's .spacy files, or to another format, file by file."""
+"""`python -m spacy jere convert`: annotated files to .spacy files, or to another format."""
 
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import spacy
 import typer
+from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg
 
+from ..debug_data.counts import COUNTED, count_labels
 from ..errors import Errors
+from ..export import WRITERS, find_writer, write_docs
 from ..formats import (
     ALIGNMENTS,
     FORMATS,
-    WRITERS,
     Alignment,
     Cut,
     LostRelation,
@@ -22,18 +23,35 @@ from ..formats import (
     SourceError,
     align,
     docbin,
-    find_writer,
+    find_reader,
     guess_format,
     make_sentence_setter,
     read_records,
-    write_docs,
 )
+from ..formats._options import list_options, parse_options
 from ..relations import DEFAULT_SPANS_KEY
-from ._docs import read_docs
+from ._util import print_table, read_docs
 
 # How many entities that cut a token, and lost relations, are listed unless all are asked for
 _LISTED = 20
-_COUNTED = ("texts", "tokens", "entities", "relations")
+_OPTIONS = list_options(
+    [
+        *((name, module.read) for name, module in FORMATS.items()),
+        *((name, module.write) for name, module in WRITERS.items()),
+    ]
+)
+
+
+class _Source(NamedTuple):
+    """A file that was read.
+
+    records: What the reader found; empty for a .spacy file, which has Docs.
+    options: The options that are left for the writer.
+    """
+
+    records: Records
+    aligned: Alignment
+    options: Dict[str, Any]
 
 
 def convert_cli(
@@ -56,22 +74,15 @@ def convert_cli(
         "-s",
         help="Set sentence boundaries where the format has none: sentencizer, or a pipeline",
     ),
-    discontinuous: Optional[str] = typer.Option(
-        None, "--discontinuous", help="brat: cover, first or skip; how to read entities with gaps"
-    ),
-    ends: Optional[str] = typer.Option(
-        None, "--ends", help="hf: exclusive or inclusive; what the end of an entity means"
-    ),
-    text_key: Optional[str] = typer.Option(
-        None, "--text-key", help="label_studio: where a task has its text, if not under 'text'"
-    ),
-    base: Optional[str] = typer.Option(
-        None, "--base", "-b", help="turtle: what all IRIs begin with"
+    options: List[str] = typer.Option(
+        [],
+        "--set",
+        metavar="NAME=VALUE",
+        help=f"Set an option of a format; repeatable. Options: {_OPTIONS}",
     ),
     verbose: bool = typer.Option(False, "--verbose", "-V", help="List all that was changed"),
 ) -> None:
     """Convert annotated texts and print what is in them."""
-    options = {"discontinuous": discontinuous, "ends": ends, "text_key": text_key}
     try:
         convert(
             source,
@@ -81,9 +92,8 @@ def convert_cli(
             lang=lang,
             alignment=alignment,
             sentences=sentences,
-            write_options={} if base is None else {"base": base},
+            options=options,
             verbose=verbose,
-            **{key: value for key, value in options.items() if value is not None},
         )
     except (ValueError, ImportError, OSError) as error:
         msg.fail("Can't convert", str(error), exits=1)
@@ -98,83 +108,81 @@ def convert(
     lang: str = "en",
     alignment: str = "split",
     sentences: Optional[str] = None,
-    write_options: Optional[Dict[str, Any]] = None,
+    options: Sequence[str] = (),
     verbose: bool = False,
-    **options: Any,
 ) -> List[Path]:
     """Write one file for each file or brat folder; nothing is written unless all can be read.
 
-    source (Path): A file, or a folder whose files and brat folders are read. Its .spacy files are, too, where another format
-        is written, and they alone, if they are the format.
-    format (Optional[str]): One of FORMATS, or "spacy"; None guesses it from the content.
+    source (Path): A file, or a folder whose files and brat folders are read. Its .spacy files are
+        read where another format is written; with the format "spacy" they alone are read.
+    format (Optional[str]): One of FORMATS, or "spacy"; None guesses it for each file.
     to (str): One of WRITERS.
     lang (str): The language whose tokenizer finds the tokens of texts that bring none.
     alignment (str): What to do with an entity that cuts a token; as in `align`.
-    sentences (Optional[str]): Sets sentence boundaries where there are none; as in `make_sentence_setter`.
-    write_options (Optional[Dict[str, Any]]): Passed on to the writer.
-    verbose (bool): List every entity that cuts a token and every lost relation, not only the first ones.
-    options: Passed on to the reader.
+    sentences (Optional[str]): Sets sentence boundaries where there are none; as in
+        `make_sentence_setter`.
+    options (Sequence[str]): Options of the formats, each as `name=value`. An option goes to the
+        reader if it has it, else to the writer.
+    verbose (bool): List every entity that cuts a token and every lost relation.
     RETURNS (List[Path]): What was written.
-    RAISES (SourceError): A file that can't be read.
+    RAISES (SourceError): A file that can't be read, or an option that a file can't be read or
+        written with.
     """
     suffix = find_writer(output, to).WRITES
     setter = None if sentences is None else make_sentence_setter(sentences, lang)
     nlp = spacy.blank(lang)
-    found: Dict[Path, Records] = {}
-    corpora: Dict[Path, Alignment] = {}
-    for file in _sources(source, format, to):
-        if format == docbin.NAME or (format is None and file.suffix == docbin.WRITES):
-            found[file], corpora[file] = Records(), _read_docs(file, setter, options)
-        else:
-            found[file] = read_records(file, format, **options)
-            corpora[file] = align(
-                found[file], nlp, DEFAULT_SPANS_KEY, alignment=alignment, sentences=setter
-            )
+    sources = {
+        file: _read(file, format, to, options, nlp, alignment, setter)
+        for file in _sources(source, format, to)
+    }
     written = []
-    for file, (docs, _, _) in corpora.items():
+    for file, read in sources.items():
         # Not with_suffix: "v1.2" is a whole name.
         written.append(output / f"{file.stem}{suffix}")
-        write_docs(docs, written[-1], to, **(write_options or {}))
+        write_docs(read.aligned.docs, written[-1], to, **read.options)
         msg.good(f"{file} -> {written[-1]}")
-    print_statistics({file.stem: aligned.docs for file, aligned in corpora.items()})
-    for file, aligned in corpora.items():
-        _print_left_out(file, found[file])
-        _print_changes(file, found[file], aligned, None if verbose else _LISTED)
+    print_statistics({file.stem: read.aligned.docs for file, read in sources.items()})
+    for file, read in sources.items():
+        _print_left_out(file, read.records)
+        _print_changes(file, read.records, read.aligned, None if verbose else _LISTED)
     return written
 
 
 def print_statistics(corpora: Dict[str, List[Doc]]) -> None:
     """Print a table of what each corpus holds."""
     counts = {name: count_labels(docs) for name, docs in corpora.items()}
-    rows = dict.fromkeys(key for count in counts.values() for key in count)
-    table = [
-        (f"  {label}" if label else kind, *(f"{count[kind, label]:,}" for count in counts.values()))
-        for kind, label in sorted(rows, key=lambda row: (_COUNTED.index(row[0]), row[1]))
+    found = dict.fromkeys(key for count in counts.values() for key in count)
+    rows = [
+        (f"  {label}" if label else kind, *(count[kind, label] for count in counts.values()))
+        for kind, label in sorted(found, key=lambda row: (COUNTED.index(row[0]), row[1]))
     ]
-    msg.table(table, header=("", *counts), aligns=("l", *("r" for _ in counts)), divider=True)
+    print_table(rows, ("", *counts))
 
 
-def count_labels(docs: List[Doc]) -> "Counter[Tuple[str, str]]":
-    """RETURNS (Counter[Tuple[str, str]]): Texts, tokens, entities and relations, in all (the label is empty) and by label."""
-    counts: Counter[Tuple[str, str]] = Counter({(kind, ""): 0 for kind in _COUNTED})
-    for doc in docs:
-        entities = [span.label_ for span in doc.spans.get(DEFAULT_SPANS_KEY, doc.ents)]
-        relations = [relation.label_ for relation in doc._.relations or ()]
-        counts["texts", ""] += 1
-        counts["tokens", ""] += len(doc)
-        for kind, labels in (("entities", entities), ("relations", relations)):
-            counts[kind, ""] += len(labels)
-            counts.update((kind, label) for label in labels)
-    return counts
+def _read(
+    file: Path,
+    format: Optional[str],
+    to: str,
+    options: Sequence[str],
+    nlp: Language,
+    alignment: str,
+    setter: Optional[Callable[[Doc], Doc]],
+) -> _Source:
+    write = WRITERS[to].write
+    if format == docbin.NAME or (format is None and file.suffix == docbin.WRITES):
+        functions = {f"reading {docbin.NAME}": _read_docs, f"writing {to}": write}
+        _, write_options = parse_options(options, functions)
+        return _Source(Records(), _read_docs(file, setter), write_options)
+    reader = find_reader(file, format)
+    functions = {f"reading {reader.NAME}": reader.read, f"writing {to}": write}
+    read_options, write_options = parse_options(options, functions)
+    records = read_records(file, reader.NAME, **read_options)
+    aligned = align(records, nlp, DEFAULT_SPANS_KEY, alignment=alignment, sentences=setter)
+    return _Source(records, aligned, write_options)
 
 
-def _read_docs(
-    file: Path, sentences: Optional[Callable[[Doc], Doc]], options: Dict[str, Any]
-) -> Alignment:
+def _read_docs(file: Path, sentences: Optional[Callable[[Doc], Doc]]) -> Alignment:
     """Docs as they are: they need no aligning."""
-    if options:
-        option, known = next(iter(options)), "no options"
-        raise SourceError(Errors.E313.format(format=docbin.NAME, option=option, known=known))
     docs = list(read_docs([file]))
     if sentences is not None:
         docs = [doc if doc.has_annotation("SENT_START") else sentences(doc) for doc in docs]
@@ -182,13 +190,18 @@ def _read_docs(
 
 
 def _sources(source: Path, format: Optional[str], to: str) -> List[Path]:
-    """The files of a folder, each brat folder in it as one; or the source itself."""
+    """List what is converted.
+
+    RETURNS (List[Path]): The source itself, or the files of a folder, each brat folder in it as
+        one. Of .spacy files: all and only they, if they are the format; none if .spacy files are
+        to be written, as they may come from an earlier call.
+    """
     if source.is_file() or _is_brat_folder(source):
         return [source]
     suffixes = sorted({suffix for module in FORMATS.values() for suffix in module.SUFFIXES})
     if format == docbin.NAME:
         suffixes = [docbin.WRITES]
-    elif format is None and to != docbin.NAME:  # else they are what an earlier call wrote there
+    elif format is None and to != docbin.NAME:
         suffixes.append(docbin.WRITES)
     found = sorted(x for x in source.iterdir() if x.suffix in suffixes or _is_brat_folder(x))
     if format is None:
@@ -204,7 +217,7 @@ def _sources(source: Path, format: Optional[str], to: str) -> List[Path]:
 
 
 def _is_prose(path: Path) -> bool:
-    """A README.txt beside the data is left out, and said to be. A file with any other suffix has to be data."""
+    """Tell a README.txt from data, and say that it is left out. Other suffixes have to be data."""
     prose = path.suffix == ".txt" and guess_format(path) is None
     if prose:
         msg.warn(f"{path} left out: it looks like none of the formats")

@@ -1,4 +1,4 @@
-"""`python -m spacy jere debug-data`: what is in training data, what is wrong with it, which settings suit it."""
+"""`python -m spacy jere debug-data`: counts, faults and suitable settings of training data."""
 
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
@@ -8,10 +8,10 @@ import typer
 from spacy.cli._util import parse_config_overrides
 from wasabi import Printer, msg
 
-from ..data_check import check_data
+from ..debug_data import debug_data as debug_docs
 from ..errors import Errors
-from ..formats.source import shorten
-from ._docs import read_docs
+from ..formats._reading import shorten
+from ._util import print_table, read_docs
 
 
 def debug_data_cli(
@@ -47,19 +47,21 @@ def debug_data_cli(
 
 
 def debug_data(train: Path, dev: Optional[Path] = None, **settings: Any) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): What `check_data` says of .spacy files, or folders of them.
+    """Check .spacy files, or folders of them.
 
-    settings: Those of `check_data`.
+    settings: Arguments of `spacy_jere.debug_data.debug_data`.
+    RETURNS (Dict[str, Any]): The result of that function.
     RAISES (ValueError): A file that is missing or not a .spacy file.
     """
-    return check_data(read_docs([train]), None if dev is None else read_docs([dev]), **settings)
+    return debug_docs(read_docs([train]), None if dev is None else read_docs([dev]), **settings)
 
 
 def config_settings(path: Path, overrides: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
     """Take settings from a config.
 
     overrides (Optional[Dict[str, Any]]): Values by their dotted names.
-    RETURNS (Dict[str, Any]): `train` and `dev`, where the config has these paths, and arguments of `check_data`.
+    RETURNS (Dict[str, Any]): Arguments of `debug_data`. `train` and `dev` only where the config has
+        these paths.
     RAISES (ValueError): The config can't be read, or has no component joint_ner_re.
     """
     config = spacy.util.load_config(path, overrides=overrides or {}, interpolate=False)
@@ -69,7 +71,8 @@ def config_settings(path: Path, overrides: Optional[Dict[str, Any]] = None) -> D
         raise ValueError(Errors.E331.format(path=path))
     settings = {key: found[0][key] for key in ("window", "spans_key", "schema") if key in found[0]}
     # Models without this setting take entities of any width.
-    settings["max_span_width"] = found[0].get("model", {}).get("max_span_width", 0)
+    spans = found[0].get("model", {}).get("spans") or {}
+    settings["max_span_width"] = spans.get("max_span_width", 0)
     paths = {key: config.get("paths", {}).get(key) for key in ("train", "dev")}
     return {**settings, **{key: Path(value) for key, value in paths.items() if value}}
 
@@ -82,14 +85,14 @@ def print_data(data: Dict[str, Any], verbose: bool = False, printer: Printer = m
     splits = data["splits"]
     printer.divider("Data")
     rows = ["documents", "tokens"]
-    _table(printer, {name: {key: x[key] for key in rows} for name, x in splits.items()})
+    _print_counts(printer, {name: {key: x[key] for key in rows} for name, x in splits.items()})
     _print_findings(printer, data, "documents")
     if verbose:
         for counts in splits.values():
             _print_texts(printer, counts["repeated_texts"])
     for topic in ("entities", "relations"):
         printer.divider(topic.capitalize())
-        _table(printer, {name: x[topic] for name, x in splits.items()})
+        _print_counts(printer, {name: x[topic] for name, x in splits.items()})
         if topic == "entities":
             _print_widths(printer, splits["train"]["entity_widths"])
         else:
@@ -108,13 +111,10 @@ def _print_texts(printer: Printer, texts: Dict[str, int]) -> None:
         printer.text(f"{n:>6,}  {shorten(text)}")
 
 
-def _table(printer: Printer, columns: Dict[str, Dict[str, int]]) -> None:
-    rows = dict.fromkeys(row for column in columns.values() for row in column)
-    table = [(row, *(f"{x.get(row, 0):,}" for x in columns.values())) for row in rows]
-    if table:
-        printer.table(
-            table, header=("", *columns), aligns=("l", *("r" for _ in columns)), divider=True
-        )
+def _print_counts(printer: Printer, columns: Dict[str, Dict[str, int]]) -> None:
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    rows = [(name, *(x.get(name, 0) for x in columns.values())) for name in names]
+    print_table(rows, ("", *columns), printer=printer)
 
 
 def _print_widths(printer: Printer, widths: Dict[int, int]) -> None:
@@ -132,11 +132,9 @@ def _print_pairs(printer: Printer, train: Dict[str, Any]) -> None:
             if (x["head"], x["tail"]) == (pair["head"], pair["tail"])
         ]
         share = f"{100 * pair['related'] / pair['pairs']:.1f}"
-        row = (pair["head"], pair["tail"], f"{pair['pairs']:,}", share, ", ".join(labels))
-        rows.append(row)
-    if rows:
-        header = ("Head", "Tail", "Pairs", "Related %", "Relations (train)")
-        printer.table(rows, header=header, aligns=("l", "l", "r", "r", "l"), divider=True)
+        rows.append((pair["head"], pair["tail"], pair["pairs"], share, ", ".join(labels)))
+    header = ("Head", "Tail", "Pairs", "Related %", "Relations (train)")
+    print_table(rows, header, aligns="llrrl", printer=printer)
 
 
 def _print_findings(printer: Printer, data: Dict[str, Any], topic: str) -> None:

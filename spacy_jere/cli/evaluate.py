@@ -1,7 +1,7 @@
-"""`python -m spacy jere evaluate`: entities and relations, per label, strict and boundary, micro and macro."""
+"""`python -m spacy jere evaluate`: scores of entities and relations, in all and by label."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import spacy.util
 import srsly
@@ -10,9 +10,11 @@ from spacy.cli._util import setup_gpu
 from thinc.api import fix_random_seed
 from wasabi import msg
 
-from ..corpus import JointCorpus
-from ..scorer import Scores
+from ..evaluation.scorer import Scores
+from ..training.corpus import JointCorpus
+from ._util import joint_components, percent, print_table, write_text
 
+_HEADER = ("", "P", "R", "F")
 _SUMMARY = (
     ("Entities (micro)", "ents"),
     ("Entities (macro)", "ents_macro"),
@@ -36,25 +38,20 @@ def evaluate_cli(
     scores = evaluate(model, data)
     print_scores(scores)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, scores)
+        write_text(output, srsly.json_dumps(scores, indent=2))
         msg.good(f"Saved scores to {output}")
 
 
 def evaluate(model: str, data: Path) -> Scores:
-    """RETURNS (Scores): What `nlp.evaluate` gives, and `parameters`, the size of each joint component."""
+    """RETURNS (Scores): Those of `nlp.evaluate`, and `parameters`, the size of each component."""
     # Deferred, as it imports torch: `python -m spacy` itself must stay quick.
-    from ..component import JointEntityRelationExtractor
     from ..models.joint import n_trainable
 
     fix_random_seed()
     nlp = spacy.util.load_model(model)
     scores: Scores = nlp.evaluate(list(JointCorpus(data)(nlp)))
-    scores["parameters"] = {
-        name: n_trainable(pipe.model)
-        for name, pipe in nlp.pipeline
-        if isinstance(pipe, JointEntityRelationExtractor)
-    }
+    components = joint_components(nlp).items()
+    scores["parameters"] = {name: n_trainable(pipe.model) for name, pipe in components}
     return scores
 
 
@@ -66,26 +63,16 @@ def print_scores(scores: Scores) -> None:
     overlap = _percent(scores, "spans") != _percent(scores, "ents")
     shown = [x for x in _SUMMARY if overlap or x[1] != "spans"]
     rows = [(title, *_percent(scores, prefix)) for title, prefix in shown]
-    rows.append(("Entities and relations (joint_f)", "", "", _format(scores["joint_f"])))
-    _table("Results", rows)
+    rows.append(("Entities and relations (joint_f)", "", "", percent(scores["joint_f"])))
+    print_table(rows, _HEADER, title="Results")
     for title, key in (("Entities", "ents_per_type"), ("Relations, strict", "rels_per_type")):
         per_type: Dict[str, Any] = scores[key] or {}
         rows = [
-            (label, *(_format(x[part]) for part in "prf")) for label, x in sorted(per_type.items())
+            (label, *(percent(x[part]) for part in "prf")) for label, x in sorted(per_type.items())
         ]
-        _table(f"{title}, by label", rows)
+        print_table(rows, _HEADER, title=f"{title}, by label")
     msg.text(f"Speed: {scores['speed']:,.0f} words/s")
 
 
-def _table(title: str, rows: List[Tuple[str, ...]]) -> None:
-    if rows:
-        msg.divider(title)
-        msg.table(rows, header=("", "P", "R", "F"), aligns=("l", "r", "r", "r"))
-
-
 def _percent(scores: Scores, prefix: str) -> List[str]:
-    return [_format(scores[f"{prefix}_{part}"]) for part in "prf"]
-
-
-def _format(score: Optional[float]) -> str:
-    return "-" if score is None else f"{100 * score:.2f}"
+    return [percent(scores[f"{prefix}_{part}"]) for part in "prf"]

@@ -1,16 +1,19 @@
-"""`python -m spacy jere export`: relations in .spacy files to one file: triples, a table, a graph."""
+"""`python -m spacy jere export`: relations of .spacy files to triples, a table or a graph."""
 
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import typer
 from spacy.tokens import Doc
 from wasabi import msg
 
 from ..errors import Errors
-from ..formats import WRITERS, write_docs
+from ..export import WRITERS, find_writer, write_docs
+from ..formats._options import list_options, parse_options
 from ..relations import stored_relations
-from ._docs import read_docs
+from ._util import read_docs
+
+_OPTIONS = list_options((name, module.write) for name, module in WRITERS.items())
 
 
 def export_cli(
@@ -19,30 +22,35 @@ def export_cli(
     to: Optional[str] = typer.Option(
         None, "--to", "-t", help=f"{', '.join(WRITERS)}; guessed from the suffix when not given"
     ),
-    base: Optional[str] = typer.Option(
-        None, "--base", "-b", help="What all IRIs begin with (turtle only)"
+    options: List[str] = typer.Option(
+        [],
+        "--set",
+        metavar="NAME=VALUE",
+        help=f"Set an option of the format; repeatable. Options: {_OPTIONS}",
     ),
 ) -> None:
     """Export relations as triples, a table or a graph."""
     try:
-        n_docs, n_relations = export(docs, output, to=to, base=base).values()
+        writer = find_writer(output, to)
+        (parsed,) = parse_options(options, {f"writing {writer.NAME}": writer.write})
+        n_docs, n_relations = export(docs, output, to=to, **parsed).values()
     except (ValueError, ImportError, OSError) as error:
         msg.fail("Can't export", str(error), exits=1)
     msg.good(f"{n_relations:,} relations of {n_docs:,} documents -> {output}")
 
 
 def export(
-    paths: Iterable[Path], output: Path, *, to: Optional[str] = None, base: Optional[str] = None
+    paths: Iterable[Path], output: Path, *, to: Optional[str] = None, **options: Any
 ) -> Dict[str, int]:
     """Write the relations of .spacy files. Nothing is written where there are none.
 
     paths (Iterable[Path]): .spacy files, or folders of them.
     to (Optional[str]): One of WRITERS; None goes by the output's suffix.
-    base (Optional[str]): What all IRIs of Turtle begin with.
-    RETURNS (Dict[str, int]): How many `documents` and `relations` were read.
-    RAISES (ValueError): A file that is missing or not a .spacy file, an unknown format, no relations.
+    options: Passed on to the `write` of the format.
+    RETURNS (Dict[str, int]): The numbers of `documents` and `relations` that were read.
+    RAISES (ValueError): A file that is missing or not a .spacy file, an unknown format or option,
+        or no relations.
     """
-    options = {} if base is None else {"base": base}
     counts = {"documents": 0, "relations": 0}
     write_docs(_counted(read_docs(paths), counts), output, to, **options)
     return counts

@@ -1,4 +1,4 @@
-"""`python -m spacy jere extract`: what a pipeline finds in raw text, as a table."""
+"""`python -m spacy jere extract`: the entities and relations of raw text, as a table."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Iterable, List, Tuple
 
 import spacy.util
 import typer
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from wasabi import msg
+
+from ._util import print_table
 
 
 def extract_cli(
@@ -32,11 +34,11 @@ def print_docs(docs: Iterable[Doc]) -> None:
     for doc in docs:
         msg.divider(char="-")
         msg.text(doc.text)
-        msg.table(table_rows(doc), header=("Head", "Relation", "Tail", "Score"), divider=True)
+        print_table(table_rows(doc), ("Head", "Relation", "Tail", "Score"), aligns="llll")
 
 
 def table_rows(doc: Doc) -> List[Tuple[str, str, str, str]]:
-    """RETURNS: A row for each relation, then one for each entity that is in none."""
+    """Make a row of each relation, then of each entity without relations."""
     relations = doc._.relations or ()
     related = {(end.start_char, end.end_char) for x in relations for end in (x.head, x.tail)}
     rows = [
@@ -47,5 +49,5 @@ def table_rows(doc: Doc) -> List[Tuple[str, str, str, str]]:
     return rows + [(_named(ent), "", "", "") for ent in alone]
 
 
-def _named(span: "spacy.tokens.Span") -> str:
+def _named(span: Span) -> str:
     return f"{span.text} ({span.label_})"

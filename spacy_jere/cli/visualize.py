@@ -1,4 +1,4 @@
-"""`python -m spacy jere visualize`: what a pipeline finds, as a page of pictures."""
+"""`python -m spacy jere visualize`: entities and relations of texts, as a page of pictures."""
 
 from pathlib import Path
 from typing import Any, Dict, List
@@ -8,23 +8,26 @@ import typer
 from spacy.cli._util import setup_gpu
 from wasabi import msg
 
-from ..corpus import JointCorpus
 from ..errors import Errors
-from ..formats.source import read_json_lines, read_lines
+from ..formats._reading import read_json_lines, read_lines
+from ..training.corpus import JointCorpus
 from ..visualize import STYLES, render
-from ._docs import read_docs
-from ._pipeline import check_annotated, comparison_of, predict
+from ._util import check_annotated, comparison_of, predict, read_docs, write_text
 
 
 def visualize_cli(
     model: str = typer.Argument(..., help="Model name or path"),
-    texts: Path = typer.Argument(..., help=".txt with one text a line, .jsonl with a 'text' a line, or .spacy file"),
+    texts: Path = typer.Argument(
+        ..., help=".txt with one text a line, .jsonl with a 'text' a line, or .spacy file"
+    ),
     output: Path = typer.Argument(..., help="HTML file to write", dir_okay=False),
     style: str = typer.Option("arcs", "--style", "-s", help=" or ".join(STYLES)),
     gold: bool = typer.Option(False, "--gold", help="Compare with the annotation of a .spacy file"),
-    limit: int = typer.Option(100, "--limit", "-l", help="Greatest number of texts; 0 for all", min=0),
+    limit: int = typer.Option(
+        100, "--limit", "-l", help="Greatest number of texts; 0 for all", min=0
+    ),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
-) -> None:  # fmt: skip
+) -> None:
     """Draw the entities and relations found in texts."""
     setup_gpu(use_gpu, silent=True)
     try:
@@ -43,14 +46,15 @@ def visualize(
     gold: bool = False,
     limit: int = 0,
 ) -> int:
-    """Write a page with what a pipeline finds.
+    """Write a page with the entities and relations that a pipeline finds.
 
     texts (Path): A .txt, .jsonl or .spacy file, or a folder of .spacy files.
     style (str): "arcs" or "table".
     gold (bool): Compare with the annotation, which only .spacy files have.
     limit (int): The greatest number of texts; 0 for all.
-    RETURNS (int): How many texts were drawn.
-    RAISES (ValueError): A file of another kind or without texts, an unknown style, no annotation to compare with.
+    RETURNS (int): The number of texts that were drawn.
+    RAISES (ValueError): A file of another kind or without texts, an unknown style, or no annotation
+        to compare with.
     """
     if style not in STYLES:
         raise ValueError(Errors.E500.format(style=style, known=", ".join(STYLES)))
@@ -73,8 +77,7 @@ def visualize(
     else:
         docs = list(nlp.pipe(lines[: limit or None]))
     page = render(docs, style=style, page=True, jupyter=False, options=options)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page, encoding="utf8")
+    write_text(output, page)
     return len(docs)
 
 

@@ -1,15 +1,17 @@
 """ADE: drugs and their adverse effects, a relation a line (Gurulingappa et al. 2012).
 
-`PubMed-ID|sentence|adverse effect|begin|end|drug|begin|end`. The offsets count from the beginning of a document that is not in
-the file, so a sentence's own beginning is found from its annotations: it is the one place from which all of them fall on their
-text. The lines of a sentence become one record, with relations from the effect to the drug.
+    PubMed-ID|sentence|adverse effect|begin|end|drug|begin|end
+
+The lines of a sentence become one record, with relations from the effect to the drug. Offsets count
+characters of a document that is not in the file. The place of the sentence in its document follows
+from its annotations: only from there do all offsets fall on their texts.
 """
 
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
+from ._reading import Head, Place, read_lines, shorten
 from .record import Record, RecordEntity, RecordRelation, Records
-from .source import Place, read_lines, read_text, shorten
 
 NAME = "ade"
 SUFFIXES = (".rel",)
@@ -30,9 +32,9 @@ class _Row(NamedTuple):
     drug: _Mention
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    columns = read_text(path).lstrip("\n").split("\n", 1)[0].split("|")
+    columns = head.text.lstrip("\n").split("\n", 1)[0].split("|")
     return len(columns) == _N_COLUMNS and all(columns[i].strip().isdigit() for i in (0, 3, 4, 6, 7))
 
 
@@ -98,7 +100,7 @@ def _begin(sentence: str, rows: List[_Row]) -> int:
             possible = found if possible is None else possible & found
         if not possible:
             row.place.fail("the offsets fit no place in the sentence: correct or remove the line")
-    # A text that repeats itself at the same distance fits in several places: the first is as good as any.
+    # A text that repeats itself at the same distance fits in several places: take the first.
     return max(possible or ())
 
 

@@ -1,8 +1,12 @@
 """brat's standoff files: a text in .txt, its annotations in .ann beside it (Stenetorp et al. 2012).
 
-`T1<tab>PER 0 3<tab>Ada` is an entity, `0 3;8 11` one with a gap; `R1<tab>LIVES_IN Arg1:T1 Arg2:T2` is a relation. `*<tab>Alias
-T1 T2 T3` makes entities equivalent: it is read as relations from each to the next. Events, attributes, modifications,
-normalizations and notes are counted. Offsets count characters (not bytes) of the .txt file.
+    T1<tab>PER 0 3<tab>Ada                   an entity
+    T2<tab>PER 0 3;8 13<tab>Ada Byron        an entity with a gap
+    R1<tab>LIVES_IN Arg1:T1 Arg2:T3          a relation
+    *<tab>ALIAS T1 T2 T4                     equivalent entities: relations from each to the next
+
+Offsets count characters (not bytes) of the .txt file. Events, attributes, modifications,
+normalizations and notes are skipped and counted.
 """
 
 import re
@@ -15,15 +19,16 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..relations import DEFAULT_SPANS_KEY, entity_mentions, stored_relations
-from .checks import check_entity, check_link
-from .origin import ID_KEY, argument_names
+from ._checks import check_entity, check_link
+from ._reading import Head, Place, SourceError, decode, read_lines, shorten
+from ._writing import whole_text
 from .record import Record, RecordEntity, Records
-from .source import Place, SourceError, decode, read_lines, shorten
+from .user_data import ID_KEY, argument_names
 
 NAME = "brat"
 SUFFIXES = (".ann",)
 WRITES = ""
-# How entities with a gap are read, and what is left out then
+# How entities with a gap are read, and what is counted as skipped
 DISCONTINUOUS = {
     "cover": "gaps of discontinuous entities",
     "first": "later parts of discontinuous entities",
@@ -34,9 +39,9 @@ _ENTITY = re.compile(
 )
 _RELATION = re.compile(r"(R[0-9]+\S*)\t(\S+) (\S+?):(\S+) (\S+?):(\S+)\s*")
 _EQUIVALENCE = re.compile(r"\*\t(\S+)((?: \S+){2,})\s*")
-# How the two of an equivalence are called: not at all
+# The two ends of an equivalence have no names.
 _EQUIVALENT = ("", "")
-# What is a file's name everywhere, and doesn't hide the file
+# Names that are valid on every system and don't hide the file
 _FILE_NAME = re.compile(r"\w[\w.+ -]{0,99}(?<![. ])")
 _SKIPPED = {
     "E": "events",
@@ -62,8 +67,9 @@ class _Link(NamedTuple):
     arguments: Tuple[str, str]
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the path is a folder of such files, or one of them."""
+    path = head.path
     if path.is_dir():
         return any(path.glob("*.ann"))
     return path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file())
@@ -72,8 +78,8 @@ def sniff(path: Path) -> bool:
 def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
     """Read a folder, or one text by its .ann or .txt file.
 
-    discontinuous (str): How to read entities with a gap: "cover" the gap, "first" takes the first part, "skip" leaves the
-        entity and its relations out. They are counted.
+    discontinuous (str): How to read entities with a gap. "cover" includes the gap, "first" takes
+        the first part, "skip" leaves the entity and its relations out. They are counted.
     RAISES (SourceError): Names file and line of what can't be read.
     """
     if discontinuous not in DISCONTINUOUS:
@@ -95,13 +101,17 @@ def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
 def write(
     docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = DEFAULT_SPANS_KEY
 ) -> None:
-    """Write a folder with a .txt and an .ann file for each Doc. Entities are those of doc.ents, of the span group and of relations;
-    arguments of relations have the names with which brat's files were read, and so have equivalences.
+    """Write a folder with a .txt and an .ann file for each Doc.
 
-    The files are named by `doc.user_data["id"]`, where all Docs have one that can be a file's name and no two have the same;
-    else they are numbered from 0.
+    Entities are those of doc.ents, of the span group and of relations. The arguments of relations
+    keep the names that they had in brat's files. Equivalences are written as equivalences.
 
-    RAISES (SourceError): A label of several words, or a folder with other texts than those to be written. Nothing is written.
+    The files have the names `doc.user_data["id"]` if all Docs have an id, every id can be a file's
+    name, and no two are the same. Otherwise they are numbered from 0.
+
+    spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
+    RAISES (SourceError): A label of several words, or a folder that holds other texts already.
+        Nothing is written then.
     """
     path = Path(path)
     texts = [(_name(doc), doc.text, list(_lines(doc, spans_key))) for doc in docs]
@@ -112,14 +122,14 @@ def write(
     for name, text, lines in texts:
         files[f"{name}.txt"] = text
         files[f"{name}.ann"] = "".join(f"{line}\n" for line in lines)
-    # They would be read together with ours.
+    # Other texts in the folder would be read together with ours.
     others = [x.name for x in path.glob("*.ann") if x.name not in files]
     if others:
         raise SourceError(Errors.E316.format(path=path, name=others[0]))
     path.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():
-        # Bytes, as text mode would change the line ends that offsets count.
-        (path / file).write_bytes(content.encode("utf8"))
+        with whole_text(path / file) as opened:
+            opened.write(content)
 
 
 def _name(doc: Doc) -> str:
@@ -235,9 +245,12 @@ def _equivalence(place: Place, line: str) -> List[_Link]:
 
 
 def _text(file: Path, entities: Dict[str, _Entity]) -> Tuple[str, int]:
-    """Tools disagree on whether a byte-order mark and the \\r of a line end count: the texts of the entities tell.
+    """Read the text as its offsets count it.
 
-    RETURNS (Tuple[str, int]): The text, and what to take from offsets.
+    Tools disagree on whether a byte-order mark and the \\r of a line end are characters. The texts
+    of the entities tell.
+
+    RETURNS (Tuple[str, int]): The text, and the number to subtract from offsets.
     """
     raw = decode(file.with_suffix(".txt"))
     body = raw.removeprefix("\ufeff")
@@ -255,5 +268,5 @@ def _text(file: Path, entities: Dict[str, _Entity]) -> Tuple[str, int]:
 
 def _fits(text: str, shift: int, entity: _Entity) -> bool:
     parts = [text[max(x - shift, 0) : max(y - shift, 0)] for x, y in entity.fragments]
-    # White space aside: line breaks are written as spaces.
+    # White space is not compared: line breaks are written as spaces.
     return " ".join(parts).split() == entity.text.split()

@@ -1,17 +1,22 @@
 """Multi-head CoNLL04: BIO tags and relations in columns (Bekoulis et al. 2018).
 
-`#doc ID` opens a sentence; then a line for each token with its number, the token, its BIO tag, a list of relation labels and a
-list of the tokens they point to, separated by tabs. A relation stands on the last token of its head and points to the last
-token of its tail; `['N']` says none.
+    #doc 1
+    0<tab>Ada<tab>B-Peop<tab>['Live_In']<tab>[2]
+    1<tab>in<tab>O<tab>['N']<tab>[1]
+    2<tab>Rome<tab>B-Loc<tab>['N']<tab>[2]
+
+`#doc ID` opens a sentence. Each line after it has the number of a token, the token, its BIO tag, a
+list of relation labels and a list of the tokens that these relations point to. A relation stands at
+the last token of its head and points to the last token of its tail. `['N']` means no relation.
 """
 
 import ast
 from pathlib import Path
 from typing import Any, List, NamedTuple, Tuple, Union
 
-from .checks import is_offset
+from ._checks import is_offset
+from ._reading import Head, Place, read_lines
 from .record import Record, RecordRelation, Records
-from .source import Place, read_lines, read_text
 
 NAME = "conll04"
 SUFFIXES = (".txt",)
@@ -26,9 +31,9 @@ class _Row(NamedTuple):
     tails: List[int]
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    return read_text(path)[:1000].lstrip().startswith("#doc")
+    return head.text.lstrip().startswith("#doc")
 
 
 def read(path: Union[str, Path]) -> Records:
@@ -97,7 +102,7 @@ def _record(name: str, place: Place, rows: List[_Row]) -> Record:
 
 
 def _entities(rows: List[_Row]) -> List[Tuple[int, int, str]]:
-    """An I- that continues nothing opens an entity, as conlleval has it."""
+    """Join tags to entities. As in conlleval, an I- that continues nothing opens an entity."""
     entities: List[Tuple[int, int, str]] = []
     previous = "O"
     for token, row in enumerate(rows):

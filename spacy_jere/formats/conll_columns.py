@@ -1,23 +1,27 @@
-"""Columns: a token a line with its tag and, in a third column, the relations that begin at it.
+"""Columns: a token a line, with its tag and the relations that begin at it.
 
-Columns are separated by tabs, sentences by blank lines; lines that begin with `# ` before the first token of a sentence are
-comments, and `# id = …` names it. Tags are BIO or BIOES, the same in all of the file. The third column stands in every line or
-in none; a file without it counts as not annotated for relations. It holds `_`, or relations as `LABEL:N` joined by `|`: from
-the entity that begins at this token to the entity that begins at token N, the first token of the sentence being 1.
-
+    # id = 1
     Ada     B-PER   LIVES_IN:4
     lives   O       _
     in      O       _
     New     B-LOC   _
     Oslo    I-LOC   _
+
+* Columns are separated by tabs, sentences by blank lines.
+* Lines that begin with `# ` before the first token of a sentence are comments; `# id = …` names it.
+* Tags are BIO or BIOES, the same in all of the file.
+* The third column holds `_`, or relations as `LABEL:N` joined by `|`. Their head is the entity that
+  begins at this token, their tail the entity that begins at token N. Tokens are counted from 1.
+* The third column stands in every line or in none. A file without it is not annotated for
+  relations.
 """
 
 import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
+from ._reading import Head, Place, read_lines, shorten
 from .record import Record, RecordRelation, Records
-from .source import Place, read_lines, read_text, shorten
 
 NAME = "conll_columns"
 SUFFIXES = (".conll", ".tsv", ".bio", ".iob")
@@ -38,9 +42,9 @@ class _Sentence(NamedTuple):
     rows: List[_Row]
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    lines = (x for x in read_text(path).split("\n") if x.strip() and not x.startswith("# "))
+    lines = (x for x in head.text.split("\n") if x.strip() and not x.startswith("# "))
     columns = next(lines, "").split("\t")
     return len(columns) in (2, 3) and _TAG.fullmatch(columns[1]) is not None
 

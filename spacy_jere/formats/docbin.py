@@ -1,6 +1,7 @@
 """spaCy's own .spacy files: Docs with all that they hold, relations included. Training reads them.
 
-They are no annotation format that a reader makes records of: `spacy_jere.Corpus.v1` and `DocBin` give back the Docs themselves.
+They are only written here: `spacy-jere.Corpus.v1` and `DocBin` read them, as Docs and not as
+records.
 """
 
 from pathlib import Path
@@ -8,14 +9,14 @@ from typing import Iterable, Union
 
 from spacy.tokens import Doc, DocBin
 
-from .sink import whole_file
+from ._writing import whole_file
 
 NAME = "spacy"
 WRITES = ".spacy"
 
 
 def write(docs: Iterable[Doc], path: Union[str, Path]) -> None:
-    """Write Docs with their user data, where relations are kept."""
+    """Write Docs with their user data, which holds the relations."""
     doc_bin = DocBin(docs=docs, store_user_data=True)
     with whole_file(path) as part:
         doc_bin.to_disk(part)

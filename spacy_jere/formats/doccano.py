@@ -1,17 +1,24 @@
-"""doccano's JSON lines: a text a line, with characters.
+"""doccano's JSON lines: a text a line. Offsets count characters.
 
-With relations: `{"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}], "relations": [{"id", "from_id",
-"to_id", "type"}]}`. Entities only: `{"id", "text", "label": [[start, end, label]]}`. Both ways to write an entity are read
-under each of the keys `entities`, `label` and `labels`, as versions differ; so is `data` for `text`. A text without
-`relations` counts as not annotated.
+With relations:
+
+    {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}],
+     "relations": [{"id", "from_id", "to_id", "type"}]}
+
+Entities only:
+
+    {"id", "text", "label": [[start, end, label]]}
+
+Versions differ: an entity of either form may stand under `entities`, `label` or `labels`, and the
+text under `text` or `data`. A text without `relations` is not annotated for relations.
 """
 
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Tuple, Union
 
-from .checks import check_entity, check_link
+from ._checks import check_entity, check_link
+from ._reading import Head, Place, get_list, get_string, read_json_lines, shorten
 from .record import Record, RecordEntity, RecordRelation, Records
-from .source import Place, first_object, get_list, get_string, read_json_lines, shorten
 
 NAME = "doccano"
 SUFFIXES = (".jsonl",)
@@ -19,9 +26,9 @@ _TEXT_KEYS = ("text", "data")
 _ENTITY_KEYS = ("entities", "label", "labels")
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    item = first_object(path)
+    item = head.first_object()
     has_text = any(isinstance(item.get(key), str) for key in _TEXT_KEYS)
     return has_text and any(isinstance(item.get(key), list) for key in _ENTITY_KEYS)
 

@@ -1,33 +1,35 @@
-"""DyGIE: a document a line, its tokens in sentences, as SciERC is distributed (Luan et al. 2018, Wadden et al. 2019).
+"""DyGIE: a document a line, its tokens in sentences (Luan et al. 2018, Wadden et al. 2019).
 
-`{"doc_key": …, "sentences": [[token, …], …], "ner": [[[start, end, type], …], …], "relations": [[[head start, head end, tail
-start, tail end, type], …], …]}`. `ner` and `relations` have a list for each sentence; offsets count tokens from the beginning
-of the document, and ends are inclusive. A document becomes one record, with its sentences.
+    {"doc_key": …, "sentences": [[token, …], …], "ner": [[[start, end, type], …], …],
+     "relations": [[[head start, head end, tail start, tail end, type], …], …]}
+
+SciERC is distributed in it. `ner` and `relations` have a list for each sentence. Offsets count
+tokens of the document, and ends are inclusive. A document becomes one record, with its sentences.
 """
 
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Tuple, Union
 
-from .checks import check_link, check_word_entity, index_by_place, is_offset
-from .record import Record, RecordRelation, Records
-from .source import (
+from ._checks import check_link, check_word_entity, index_by_place, is_offset
+from ._reading import (
+    Head,
     Place,
     check_words,
-    first_object,
     get_list,
     read_json_lines,
     shorten,
 )
+from .record import Record, RecordRelation, Records
 
 NAME = "dygie"
 SUFFIXES = (".json", ".jsonl")
-# What else the format can hold
+# Annotations that a Doc cannot represent
 _SKIPPED = {"clusters": "coreference clusters", "events": "events"}
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    return "sentences" in first_object(path)
+    return "sentences" in head.first_object()
 
 
 def read(path: Union[str, Path]) -> Records:
@@ -62,7 +64,7 @@ def _record(place: Place, item: Dict[str, Any]) -> Record:
 
 
 def _flat(place: Place, item: Dict[str, Any], key: str, n_sentences: int) -> List[Any]:
-    """RETURNS (List[Any]): What the lists of all sentences hold."""
+    """RETURNS (List[Any]): The items of all sentences."""
     lists = get_list(place, item, key)
     if len(lists) != n_sentences or not all(isinstance(x, list) for x in lists):
         place.fail(f"'{key}' must hold one list for each of the {n_sentences} sentences")

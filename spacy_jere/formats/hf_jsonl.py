@@ -1,42 +1,46 @@
-"""JSON lines as many Hugging Face data sets have them: tokens, entities and relations, a text a line.
+"""JSON lines of many Hugging Face data sets: a text a line, with tokens, entities and relations.
 
-`{"tokens": [token, …], "ner": [[start, end, label], …], "relations": [[head, tail, label], …]}`. Offsets count tokens; whether
-the end is the last token or the one after it must be known, as data sets differ. Head and tail are indices into `ner`, or each
-the start and end of an entity: `[head start, head end, tail start, tail end, label]`. `id` is optional; a text without
-`relations` counts as not annotated.
+    {"id", "tokens": [token, …], "ner": [[start, end, label], …],
+     "relations": [[head, tail, label], …]}
+
+Offsets count tokens. Data sets differ in whether the end is the last token or the one after it: the
+option `ends` says so. Head and tail are indices into `ner`, or starts and ends of entities: `[head
+start, head end, tail start, tail end, label]`. `id` is optional. A text without `relations` is not
+annotated for relations.
 """
 
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Tuple, Union
 
 from ..errors import Errors
-from .checks import check_link, check_relation, check_word_entity, index_by_place, is_offset
-from .record import Record, RecordRelation, Records
-from .source import (
+from ._checks import check_link, check_relation, check_word_entity, index_by_place, is_offset
+from ._reading import (
+    Head,
     Place,
     SourceError,
-    first_object,
     get_list,
     get_words,
     read_json_lines,
     shorten,
 )
+from .record import Record, RecordRelation, Records
 
 NAME = "hf"
 SUFFIXES = (".jsonl",)
 ENDS = ("exclusive", "inclusive")
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    return {"tokens", "ner"} <= set(first_object(path))
+    return {"tokens", "ner"} <= set(head.first_object())
 
 
 def read(path: Union[str, Path], ends: str = "exclusive") -> Records:
     """Read a file.
 
-    ends (str): "exclusive" if the end of an entity is the token after its last one, "inclusive" if it is the last.
-    RAISES (SourceError): Names file and line of what can't be read, such as ends that can't be what `ends` says.
+    ends (str): "exclusive" if the end of an entity is the token after its last one, "inclusive" if
+        it is the last one.
+    RAISES (SourceError): Names file and line of the fault, such as ends that contradict `ends`.
     """
     if ends not in ENDS:
         raise SourceError(Errors.E314.format(option="ends", known=", ".join(ENDS), value=ends))
@@ -74,8 +78,8 @@ def _relation(
     place: Place, by_place: Dict[Hashable, int], n_entities: int, item: Any
 ) -> RecordRelation:
     if not isinstance(item, list) or len(item) not in (3, 5) or not all(map(is_offset, item[:-1])):
-        reason = "a relation is [head, tail, label] or [head start, head end, tail start, tail end, label]"
-        place.fail(f"{reason}, found {shorten(repr(item))}")
+        forms = "[head, tail, label] or [head start, head end, tail start, tail end, label]"
+        place.fail(f"a relation is {forms}, found {shorten(repr(item))}")
     *offsets, label = item
     if len(offsets) == 2:
         return check_relation(place, n_entities, offsets[0], offsets[1], label)

@@ -1,11 +1,18 @@
-"""Label Studio's JSON export: tasks with text regions and relations between them, with characters.
+"""Label Studio's JSON exports: tasks with regions of a text and relations between regions.
 
-Full export ("JSON"): `[{"id", "data": {"text"}, "annotations": [{"result": [{"id", "type": "labels", "value": {"start", "end",
-"text", "labels"}}, {"type": "relation", "from_id", "to_id", "direction", "labels"}]}]}]`. Minimal export ("JSON-MIN"): `[{"id",
-"text", "label": [{"start", "end", "text", "labels"}]}]`, in which Label Studio leaves relations out: its texts count as not
-annotated for them.
+Full export ("JSON"):
 
-A relation with the direction "right" goes from `from_id` to `to_id`, "left" the other way round, "bi" both ways.
+    [{"id", "data": {"text"}, "annotations": [{"result": [
+      {"id", "type": "labels", "value": {"start", "end", "text", "labels"}},
+      {"type": "relation", "from_id", "to_id", "direction", "labels"}]}]}]
+
+Minimal export ("JSON-MIN"), in which Label Studio leaves relations out. Its texts are not annotated
+for relations:
+
+    [{"id", "text", "label": [{"start", "end", "text", "labels"}]}]
+
+Offsets count characters. A relation with the direction "right" goes from `from_id` to `to_id`,
+"left" the other way round, "bi" both ways.
 """
 
 from collections import Counter
@@ -13,28 +20,32 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, List, Optional, Tuple, Union
 
-from .checks import check_entity, check_link, is_offset
+from ._checks import check_entity, check_link, is_offset
+from ._reading import Head, Place, get_list, get_string, read_json_array, shorten
 from .record import Record, RecordEntity, RecordRelation, Records
-from .source import Place, first_object, get_list, get_string, read_json_array, shorten
 
 NAME = "label_studio"
 SUFFIXES = (".json",)
 _REGIONS = ("labels", "hypertextlabels")
 _DIRECTIONS = ("right", "left", "bi")
-# Texts of a minimal export that are not the text
+# Strings of a minimal export that are not the text
 _NOT_THE_TEXT = ("created_at", "updated_at", "file_upload", "source", "sentiment")
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    item = first_object(path, "[")
+    item = head.first_object("[")
     return {"data", "annotations"} <= set(item) or any(_is_regions(x) for x in item.values())
 
 
 def read(path: Union[str, Path], text_key: Optional[str] = None) -> Records:
-    """Read an export. Of several annotations of a text the ground truth is read, else the last one; others are counted.
+    """Read an export.
 
-    text_key (Optional[str]): Where a task has its text; None for "text", or the only string there is.
+    Of several annotations of a text the ground truth is read, or else the last one. The others are
+    counted.
+
+    text_key (Optional[str]): The key of the text of a task. None for "text", or the key of the only
+        string there is.
     RAISES (SourceError): Names file and line of what can't be read.
     """
     records = Records()
@@ -111,7 +122,10 @@ def _text(place: Place, data: Dict[str, Any], key: Optional[str]) -> str:
 def _result(
     place: Place, item: Dict[str, Any], skipped: "Counter[str]"
 ) -> Optional[List[Dict[str, Any]]]:
-    """RETURNS (Optional[List[Dict[str, Any]]]): What one annotator found; None where nobody has annotated the text."""
+    """Choose one annotation of a text.
+
+    RETURNS (Optional[List[Dict[str, Any]]]): Its regions and relations. None means *not annotated*.
+    """
     annotations = get_list(place, item, "annotations")
     if not all(isinstance(x, dict) for x in annotations):
         place.fail("each of the 'annotations' must be an object")
@@ -132,7 +146,7 @@ def _result(
 def _entities(
     place: Place, text: str, values: List[Any], skipped: "Counter[str]"
 ) -> List[List[RecordEntity]]:
-    """RETURNS (List[List[RecordEntity]]): For each region one entity for each of its labels."""
+    """RETURNS (List[List[RecordEntity]]): For each region an entity for each of its labels."""
     found = []
     for value, (start, end) in zip(values, _characters(place, text, values)):
         labels = value.get(next((x for x in _REGIONS if x in value), "labels")) or []
@@ -145,10 +159,10 @@ def _entities(
 
 
 def _characters(place: Place, text: str, values: List[Any]) -> List[Tuple[int, int]]:
-    """RETURNS (List[Tuple[int, int]]): First character and end of each region."""
+    """RETURNS (List[Tuple[int, int]]): The first character and the end of each region."""
     offsets = [_offsets(place, value) for value in values]
-    # Browsers count a character beyond U+FFFF, such as an emoji, as two. Newer versions correct that, older ones don't; the
-    # texts of the regions tell.
+    # Browsers count a character beyond U+FFFF, such as an emoji, as two. Newer versions of Label
+    # Studio correct that, older ones don't. The texts of the regions tell.
     units = text.encode("utf-16-le")
     counted = [(_decoded(units, start), _decoded(units, end)) for start, end in offsets]
     expected = [value.get("text") for value in values]
@@ -177,7 +191,7 @@ def _decoded(units: bytes, offset: int) -> int:
 
 
 def _fits(text: str, place: Tuple[int, int], expected: Any, view: Callable[[str], object]) -> bool:
-    """RETURNS (bool): Whether a text stands there; where it isn't known, yes."""
+    """RETURNS (bool): Whether the expected text stands at a place; True if the text isn't known."""
     start, end = place
     if not isinstance(expected, str):
         return True
@@ -185,14 +199,17 @@ def _fits(text: str, place: Tuple[int, int], expected: Any, view: Callable[[str]
 
 
 def _words(text: str) -> List[str]:
-    # Line breaks may have become spaces, or a backslash and an n.
+    # A line break may have become a space, or a backslash and an n.
     return text.replace("\\n", "\n").split()
 
 
 def _relations(
     place: Place, regions: Dict[Hashable, List[int]], item: Dict[str, Any], skipped: "Counter[str]"
 ) -> List[RecordRelation]:
-    """RETURNS (List[RecordRelation]): One for each label of a relation and each pair of its regions' labels."""
+    """Read a relation between regions, which may have several labels, as the regions may.
+
+    RETURNS (List[RecordRelation]): One for each label and each pair of the regions' labels.
+    """
     direction = item.get("direction", "right")
     if direction not in _DIRECTIONS:
         known = ", ".join(_DIRECTIONS)

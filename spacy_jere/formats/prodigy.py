@@ -1,8 +1,11 @@
-"""Prodigy's JSON lines, as `rel.manual` and `ner.manual` write them: a text a line, with characters.
+"""Prodigy's JSON lines, as `rel.manual` and `ner.manual` write them: a text a line.
 
-`{"text", "tokens": [{"text", "start", "end", "id", "ws"}], "spans": [{"start", "end", "label"}], "relations": [{"head_span":
-{"start", "end", "label"}, "child_span": {…}, "label"}], "answer": "accept"}`. A relation goes from its head to its child.
-Tokens are kept where they are given. A text without `relations` counts as not annotated for them.
+    {"text", "tokens": [{"text", "start", "end", "id", "ws"}], "spans": [{"start", "end", "label"}],
+     "relations": [{"head_span": {"start", "end", "label"}, "child_span": {…}, "label"}],
+     "answer": "accept"}
+
+Offsets count characters. A relation goes from its head to its child. Given tokens are kept. A text
+without `relations` is not annotated for relations.
 """
 
 from collections import Counter
@@ -10,17 +13,17 @@ from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 from ..errors import Errors
-from .checks import check_entity, check_link, index_by_place, is_offset
-from .record import Record, RecordEntity, RecordRelation, Records
-from .source import (
+from ._checks import check_entity, check_link, index_by_place, is_offset
+from ._reading import (
+    Head,
     Place,
     SourceError,
-    first_object,
     get_list,
     get_string,
     read_json_lines,
     shorten,
 )
+from .record import Record, RecordEntity, RecordRelation, Records
 
 NAME = "prodigy"
 SUFFIXES = (".jsonl",)
@@ -28,17 +31,17 @@ ANSWERS = ("accept", "reject", "ignore")
 _UNLABELLED = "relations between tokens without a label"
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    item = first_object(path)
+    item = head.first_object()
     return "text" in item and bool({"spans", "answer", "_input_hash"} & set(item))
 
 
 def read(path: Union[str, Path], answers: Sequence[str] = ("accept",)) -> Records:
     """Read a file.
 
-    answers (Sequence[str]): Which texts to read, by what the annotator said of them: "accept", "reject", "ignore". The
-        others are counted. A text without an answer counts as accepted.
+    answers (Sequence[str]): The answers of the texts to read: "accept", "reject", "ignore". The
+        other texts are counted. A text without an answer counts as accepted.
     RAISES (SourceError): Names file and line of what can't be read.
     """
     for answer in answers:
@@ -78,7 +81,7 @@ def _record(place: Place, item: Dict[str, Any], skipped: "Counter[str]") -> Reco
 
 
 def _words(place: Place, text: str, tokens: List[Any]) -> List[str]:
-    """RETURNS (List[str]): The text of each token; some tokenizers give word pieces another form in 'text'."""
+    """RETURNS (List[str]): The tokens, cut from the text: their own 'text' may look different."""
     words = []
     position = 0
     for token in tokens:

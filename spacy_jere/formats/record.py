@@ -1,15 +1,15 @@
-"""The one record that every format is read into."""
+"""The record that every format is read into."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import Errors
-from .source import shorten
+from ._reading import shorten
 
 
 class RecordEntity(NamedTuple):
-    """First character, end (exclusive) and label."""
+    """An entity: its first character, end (exclusive) and label."""
 
     start: int
     end: int
@@ -17,7 +17,7 @@ class RecordEntity(NamedTuple):
 
 
 class RecordRelation(NamedTuple):
-    """Head and tail, as indices into the record's entities, and label."""
+    """A relation: head and tail, as indices into the record's entities, and label."""
 
     head: int
     tail: int
@@ -28,13 +28,14 @@ class RecordRelation(NamedTuple):
 class Record:
     """One annotated text.
 
-    text: The text; of words whose spacing is not known, the words joined by one space.
-    entities: Offsets in characters of the text. Overlapping ones are allowed.
-    relations: None where relations were not annotated.
-    words: The tokens that the format brings; None where a tokenizer is to find them.
+    text: The text. If only the words are known, they are joined by one space.
+    entities: Offsets count characters of the text. Entities may overlap.
+    relations: None means *not annotated*. An empty list means *annotated, no relations*.
+    words: The tokens of the format; None leaves them to a tokenizer.
     spacing_known: Whether the text has its true spacing.
-    sentences: The character at which each sentence begins; None where the format doesn't say.
-    meta: What else the format says of it: `orig_id`, its id, and `arguments`, what brat calls the two ends of each relation.
+    sentences: The first character of each sentence; None if the format has no sentences.
+    meta: `orig_id`, the id of the text, and `arguments`, brat's names of the two ends of each
+        relation.
     source: File and line, for messages.
     """
 
@@ -61,9 +62,9 @@ class Record:
         """Make a record of words.
 
         entities (Iterable[Tuple[int, int, str]]): First word, end (exclusive) and label.
-        text (Optional[str]): The text with its true spacing, where it is known.
+        text (Optional[str]): The text with its true spacing, if it is known.
         sentences (Optional[Iterable[int]]): The first word of each sentence.
-        RAISES (ValueError): The text doesn't consist of the words, or an entity of white space.
+        RAISES (ValueError): The text doesn't consist of the words, or an entity is white space.
         """
         words = list(words)
         places = word_offsets(words, text)
@@ -76,7 +77,7 @@ class Record:
             found.append(RecordEntity(inside[0][0], inside[-1][1], label))
         starts = None
         if sentences is not None:
-            # A sentence that begins with white space begins, in the text, with its first other word.
+            # White space has no place in the text: the sentence begins with its first other word.
             firsts = (next((x for x in places[i:] if x is not None), None) for i in sentences)
             starts = sorted({first[0] for first in firsts if first is not None})
         return cls(
@@ -91,9 +92,9 @@ class Record:
 
 
 class Records(List[Record]):
-    """What a reader returns: records, and what it left out.
+    """The records of a reader, and what it left out.
 
-    skipped (Counter[str]): What the source has and records can't hold, counted by its kind.
+    skipped (Counter[str]): How many annotations of each kind a Doc cannot represent.
     """
 
     def __init__(self, records: Iterable[Record] = ()):
@@ -105,8 +106,8 @@ def word_offsets(words: Sequence[str], text: Optional[str]) -> List[Optional[Tup
     """Find words in their text.
 
     text (Optional[str]): None for the words joined by one space.
-    RETURNS (List[Optional[Tuple[int, int]]]): First character and end of each word; None, if a text is given, for
-        words of white space.
+    RETURNS (List[Optional[Tuple[int, int]]]): The first character and the end of each word. In a
+        given text, None for words of white space.
     RAISES (ValueError): The text doesn't consist of the words.
     """
     places: List[Optional[Tuple[int, int]]] = []

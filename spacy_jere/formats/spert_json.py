@@ -1,8 +1,11 @@
 """SpERT JSON: an array of sentences with tokens, entities and relations (Eberts and Ulges 2020).
 
-`{"tokens": […], "entities": [{"type", "start", "end"}], "relations": [{"type", "head", "tail"}]}`; offsets in tokens, ends
-exclusive, head and tail are indices into the entities. `text` (the true spacing) and `orig_id` are optional. A sentence
-without the key `relations` counts as not annotated.
+    [{"tokens": […], "entities": [{"type", "start", "end"}],
+      "relations": [{"type", "head", "tail"}], "text", "orig_id"}]
+
+Offsets count tokens, and ends are exclusive. Head and tail are indices into the entities. `text`
+(with the true spacing) and `orig_id` are optional. A sentence without `relations` is not annotated
+for relations.
 """
 
 import json
@@ -12,21 +15,21 @@ from typing import Any, Dict, Iterable, List, Tuple, Union
 from spacy.tokens import Doc
 
 from ..relations import DEFAULT_SPANS_KEY, entity_mentions, mention_span, stored_relations
-from .checks import check_relation, check_word_entity
-from .origin import ID_KEY
+from ._checks import check_relation, check_word_entity
+from ._reading import Head, Place, get_list, get_words, read_json_array
+from ._writing import whole_text
 from .record import Record, RecordRelation, Records, word_offsets
-from .sink import whole_text
-from .source import Place, get_list, get_words, read_json_array, read_text
+from .user_data import ID_KEY
 
 NAME = "spert"
 WRITES = ".json"
 SUFFIXES = (".json",)
 
 
-def sniff(path: Path) -> bool:
+def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    text = read_text(path)
-    return text[:1000].lstrip().startswith("[") and '"tokens"' in text
+    is_array = head.text.lstrip().startswith("[")
+    return is_array and ('"tokens"' in head.text or "tokens" in head.first_object("["))
 
 
 def read(path: Union[str, Path]) -> Records:
@@ -37,8 +40,12 @@ def read(path: Union[str, Path]) -> Records:
 def write(
     docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = DEFAULT_SPANS_KEY
 ) -> None:
-    """Write Docs, one object a line, and no empty ones. Entities are those of doc.ents, of the span group and of relations;
-    `orig_id` is `doc.user_data["id"]`, where there is one.
+    """Write Docs, an object a line. Empty Docs are left out.
+
+    Entities are those of doc.ents, of the span group and of relations. `orig_id` is
+    `doc.user_data["id"]`, if there is one.
+
+    spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
     """
     sentences = (_sentence(doc, spans_key) for doc in docs if len(doc))
     with whole_text(path) as file:

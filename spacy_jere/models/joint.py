@@ -1,8 +1,8 @@
-"""What all joint models share: the data that flows through them and the bridge between Thinc and torch.
+"""What all joint models share: the contract of a head, and the bridge between Thinc and torch.
 
-A model is a Thinc layer `tok2vec` that turns Docs into token vectors, and a torch module, the head, that turns the
-vectors of a batch into losses (training) or candidates (prediction). A head knows nothing about Docs, and the component
-that drives it nothing about torch.
+A model is a Thinc layer `tok2vec` that turns Docs into token vectors, and a torch module, the head,
+that turns the vectors of a batch into losses (training) or candidates (prediction). A head knows
+nothing about Docs, and the component that drives it knows nothing about torch.
 """
 
 from contextlib import nullcontext
@@ -13,10 +13,10 @@ from typing import (
     Dict,
     Iterator,
     List,
-    NamedTuple,
     Optional,
     Tuple,
     Type,
+    TypeVar,
     cast,
 )
 
@@ -28,78 +28,25 @@ from thinc.types import Floats1d, Floats2d
 from torch import Tensor, nn
 
 from .shim import TorchShim
-from .types import Array1d, Array2d
+from .types import Array1d, Candidates, Entities, JointBatch, Proposals, Targets
 
 # Tokens, padding included, that go through the head at once in prediction.
 _TOKENS_AT_ONCE = 4096
 
 
-class Entities(NamedTuple):
-    """Entities of a batch, ordered by window. All of shape [n_entities], integers.
-
-    window: The window each lies in.
-    start, end: Tokens, counted through all windows of the batch; the end is exclusive.
-    label: Index of the entity label.
-    """
-
-    window: Tensor
-    start: Tensor
-    end: Tensor
-    label: Tensor
-
-
-class Targets(NamedTuple):
-    """What a batch of windows should be given.
-
-    entities: The gold entities that could be aligned.
-    flat: Which of them form the non-overlapping set that BIO tags can say. Shape [n_entities], bool.
-    known: Which tokens have entity annotation. Shape [n_tokens], bool.
-    relations: Head and tail (indices into `entities`) and label. Shape [n_relations, 3].
-    symmetric: Which of them hold in the other direction too; their head is the entity that comes first.
-        Shape [n_relations], bool.
-    relations_known: Which windows have relation annotation. Shape [n_windows], bool.
-    """
-
-    entities: Entities
-    flat: Tensor
-    known: Tensor
-    relations: Tensor
-    symmetric: Tensor
-    relations_known: Tensor
-
-    def flat_entities(self) -> Entities:
-        """RETURNS (Entities): Those that don't overlap."""
-        return Entities(*(x[self.flat] for x in self.entities))
-
-
-class Candidates(NamedTuple):
-    """What a head proposes for a batch of windows, before thresholds.
-
-    entities: The entities, ordered by window.
-    entity_scores: Their probabilities. Shape [n_entities].
-    heads, tails: Ordered pairs, as indices into `entities`. Shape [n_pairs].
-    relation_scores: Probability of each relation label. Shape [n_pairs, n_relation_labels].
-    """
-
-    entities: Entities
-    entity_scores: Tensor
-    heads: Tensor
-    tails: Tensor
-    relation_scores: Tensor
-
-
 class JointHead(nn.Module):
     """The contract of every torch module under a joint model.
 
-    `vectors` are those of all windows of a batch, one after the other, [n_tokens, width]; `lengths` the tokens of
-    each window, [n_windows], all positive. Where `reads_context` is set, the head's argument `context_width` tells how
-    many of the first features are the vector of the sequence that a token was read in.
+    `vectors` are those of all windows of a batch, one after the other, [n_tokens, width]; `lengths`
+    are the tokens of each window, [n_windows], all positive. Where `reads_context` is set, the
+    head's argument `context_width` tells how many of the first features are the vector of the
+    sequence that a token was read in.
     """
 
     reads_context = False
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        """RETURNS (Dict[str, Tensor]): One scalar, weighted, per task that has something to learn from."""
+        """RETURNS (Dict[str, Tensor]): One weighted scalar per task that has something to learn."""
         raise NotImplementedError
 
     def candidates(
@@ -121,59 +68,8 @@ class JointHead(nn.Module):
         return self.candidates(vectors, lengths, given)
 
 
-class TargetArrays(NamedTuple):
-    """`Targets` before torch. `entities` has window, start, end and label in its columns, [n_entities, 4]."""
-
-    entities: Array2d
-    flat: Array1d
-    known: Array1d
-    relations: Array2d
-    symmetric: Array1d
-    relations_known: Array1d
-
-
-class JointBatch(NamedTuple):
-    """What a joint model is given.
-
-    docs: The Docs, each with at least one token.
-    windows: Doc, first token and end of each window; together they cover all tokens in order. [n_windows, 3]
-    targets: In training.
-    given: Entities to relate, as window, start, end, label. [n_entities, 4]
-    """
-
-    docs: List[Doc]
-    windows: Array2d
-    targets: Optional[TargetArrays] = None
-    given: Optional[Array2d] = None
-
-
-class Proposals(NamedTuple):
-    """`Candidates` of a batch of Docs, as numpy arrays.
-
-    entities: Doc, first token in the Doc, end and label. Shape [n_entities, 4].
-    entity_scores: Shape [n_entities].
-    pairs: Head and tail, as indices into `entities`. Shape [n_pairs, 2].
-    relation_scores: Shape [n_pairs, n_relation_labels].
-    """
-
-    entities: Array2d
-    entity_scores: Array1d
-    pairs: Array2d
-    relation_scores: Array2d
-
-
-class Extraction(NamedTuple):
-    """What was found in one Doc, as plain values.
-
-    entities: First token, end, label and probability, by position.
-    relations: Head and tail (indices into `entities`), label and probability.
-    """
-
-    entities: List[Tuple[int, int, str, float]]
-    relations: List[Tuple[int, int, str, float]]
-
-
 JointModel = Model[JointBatch, Any]
+Named = TypeVar("Named", Targets, Entities)
 
 
 def build_joint_model(
@@ -186,11 +82,12 @@ def build_joint_model(
     """Put a torch head on token vectors.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors; listeners are welcome.
-    head (Type[JointHead]): Built at initialization, when the width of the vectors and the labels are known.
+    head (Type[JointHead]): Built at initialization, when the width of the vectors and the labels
+        are known.
     settings (Dict[str, Any]): The head's other arguments, plain values.
     bfloat16 (bool): Let the head compute in bfloat16 where that is safe (autocast).
-    RETURNS (JointModel): In training it gives one loss per task, [n_tasks], and takes their gradients; in
-        prediction it gives Proposals. Its attribute `tasks` names the losses.
+    RETURNS (JointModel): In training it gives one loss per task, [n_tasks], and takes their
+        gradients; in prediction it gives Proposals. Its attribute `tasks` names the losses.
     """
     model: JointModel = Model(
         "joint_ner_re",
@@ -238,8 +135,8 @@ def _init(model: JointModel, X: Optional[JointBatch] = None, Y: Any = None) -> J
 
 
 def context_width(tok2vec: Model) -> int:
-    """RETURNS (int): The width of the sequence's vector, which `spacy-jere.TransformerListener.v1` puts in front of a
-    token's own; 0 if it doesn't come along."""
+    """RETURNS (int): The width of the sequence's vector, which `spacy-jere.TransformerListener.v1`
+    puts in front of a token's own vector; 0 if it doesn't come along."""
     return tok2vec.get_ref("context").get_dim("nO") if tok2vec.has_ref("context") else 0
 
 
@@ -258,7 +155,7 @@ def _forward(
         args=(
             xp2torch(flat, requires_grad=True, device=device),
             _tensor(batch.windows[:, 2] - batch.windows[:, 1], device),
-            _targets(batch.targets, device),
+            _tensors(batch.targets, device),
         ),
         kwargs={},
     )
@@ -308,7 +205,7 @@ def _predict(model: JointModel, batch: JointBatch, flat: Floats2d) -> Proposals:
         rows = numpy.arange(sizes.sum()) + numpy.repeat(starts[chosen] - first, sizes)
         given = None
         if batch.given is not None:
-            given = _given(batch.given, chosen, first - starts[chosen], device)
+            given = _tensors(_given_in(batch.given, chosen, first - starts[chosen]), device)
         inputs = (vectors[_tensor(rows, device)], _tensor(sizes, device), None, given)
         with _precision(model, device):
             candidates = cast(Candidates, shim.predict(ArgsKwargs(args=inputs, kwargs={})))
@@ -337,18 +234,21 @@ def _by_length(lengths: Array1d) -> Iterator[Array1d]:
         first += n_windows
 
 
-def _given(entities: Array2d, chosen: Array1d, offsets: Array1d, device: torch.device) -> Entities:
-    """Those given entities that lie in the chosen windows, in the numbering of the part."""
-    entities = entities[numpy.isin(entities[:, 0], chosen)]
-    window = numpy.searchsorted(chosen, entities[:, 0])
-    offset = offsets[window]
-    start, end = entities[:, 1] + offset, entities[:, 2] + offset
-    return Entities(*(_tensor(x, device) for x in (window, start, end, entities[:, 3])))
+def _given_in(entities: Entities, chosen: Array1d, offsets: Array1d) -> Entities:
+    """RETURNS: The entities that lie in the chosen windows, in the numbering of the part."""
+    inside = entities.where(numpy.isin(entities.window, chosen))
+    window = numpy.searchsorted(chosen, inside.window)
+    shift = offsets[window]
+    return Entities(window, inside.start + shift, inside.end + shift, inside.label)
 
 
-def _targets(arrays: TargetArrays, device: torch.device) -> Targets:
-    entities = Entities(*(_tensor(arrays.entities[:, i], device) for i in range(4)))
-    return Targets(entities, *(_tensor(x, device) for x in arrays[1:]))
+def _tensors(arrays: Named, device: torch.device) -> Named:
+    """RETURNS: The same shapes, with tensors in place of arrays."""
+    tensors: Dict[str, Any] = {
+        name: _tensors(x, device) if isinstance(x, Entities) else _tensor(x, device)
+        for name, x in arrays._asdict().items()
+    }
+    return arrays._replace(**tensors)
 
 
 def _tensor(array: Any, device: torch.device) -> Tensor:

@@ -1,4 +1,12 @@
-"""The place between Thinc and a torch module."""
+"""The place between Thinc and a torch module.
+
+Private names of other libraries in this file:
+
+| name | of | checked with |
+|---|---|---|
+| `PyTorchShim._model` | Thinc | 8.3.14 |
+| the key `(shim.id, name)` of an optimizer's averages | Thinc | 8.3.14 |
+"""
 
 import contextlib
 from io import BytesIO
@@ -26,8 +34,8 @@ class Dropout(nn.Dropout):
 
 @contextlib.contextmanager
 def use_averages(shim: PyTorchShim, params: Dict[Any, Any]) -> Iterator[None]:
-    """`PyTorchShim.use_params` with the key that `finish_update` trains parameters under, (id, name). Thinc's own looks for
-    another one and finds none."""
+    """`PyTorchShim.use_params` with the key that `finish_update` trains parameters under, (id,
+    name). Thinc's own looks for another key and finds none."""
     module = shim._model
     names = [name for name, _ in module.named_parameters()] if module is not None else []
     averages = {x: params[(shim.id, x)] for x in names if (shim.id, x) in params}
@@ -46,8 +54,8 @@ def use_averages(shim: PyTorchShim, params: Dict[Any, Any]) -> Iterator[None]:
 class TorchShim(PyTorchShim):
     """Holds a torch module that is built from plain settings, now or when it is loaded.
 
-    Thinc's own shim can't load weights into a module that isn't there yet, and brings neither the dropout rate nor
-    averaged parameters to torch.
+    Thinc's own shim can't load weights into a module that isn't there yet, and brings neither the
+    dropout rate nor averaged parameters to torch.
 
     module_type (Type[nn.Module]): Built with keyword arguments only.
     """
@@ -62,7 +70,8 @@ class TorchShim(PyTorchShim):
         return self._model is not None
 
     def build(self, settings: Dict[str, Any]) -> None:
-        """settings (Dict[str, Any]): The arguments of the module; they are stored with its weights."""
+        """settings (Dict[str, Any]): The arguments of the module; they are stored with its
+        weights."""
         self.settings = settings
         self._model = self.module_type(**settings).to(get_torch_default_device())
 
@@ -78,7 +87,8 @@ class TorchShim(PyTorchShim):
         return super().__call__(inputs, is_train)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """Thinc's own goes through all modules twice, to evaluation mode and back; training sets its mode by itself."""
+        """Thinc's own goes through all modules twice, to evaluation mode and back. Training sets
+        its mode by itself."""
         if self._model.training:
             self._model.eval()
         with torch.no_grad():

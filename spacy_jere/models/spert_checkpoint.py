@@ -1,7 +1,8 @@
 """Checkpoints of the original SpERT, made into spaCy pipelines with the same predictions.
 
-A checkpoint is a folder with `config.json` and `vocab.txt` of its BERT, `pytorch_model.bin` or `model.safetensors`, and
-`types.json`, which names the labels in the order of the classifiers' outputs.
+A checkpoint is a folder with `config.json` and `vocab.txt` of its BERT, `pytorch_model.bin` or
+`model.safetensors`, and `types.json`, which names the labels in the order of the classifiers'
+outputs.
 """
 
 from pathlib import Path
@@ -77,11 +78,13 @@ def import_spert(
 
     lang (str): Language of the pipeline's tokenizer.
     rel_threshold (float): The least probability of a relation.
-    max_span_width (int): The widest span that can be an entity, in tokens. The original's default is 10.
-    lowercase (Optional[bool]): Whether the encoder reads lower case only; None for what its tokenizer_config.json
-        says, else whether its vocabulary has capitals.
+    max_span_width (int): The widest span that can be an entity, in tokens. The original's default
+        is 10.
+    lowercase (Optional[bool]): Whether the encoder reads lower case only. None goes by its
+        tokenizer_config.json, else by whether its vocabulary has capitals.
     RETURNS (Language): A pipeline with `transformer` and `joint_ner_re`.
-    RAISES (ValueError): Weights that are missing, superfluous or of another shape than the settings say.
+    RAISES (ValueError): Weights that are missing, superfluous or of another shape than the settings
+        say.
     """
     from spacy_transformers.data_classes import HFObjects
 
@@ -180,7 +183,8 @@ def _fill_head(model: JointModel, checkpoint: Checkpoint) -> None:
     _check(checkpoint, {widths: None})
     n_widths, width_embedding = checkpoint.weights[widths].shape
     settings = cast(Dict[str, Any], shim.settings)
-    shim.build({**settings, "n_widths": n_widths, "width_embedding": width_embedding})
+    spans = {**settings["spans"], "width_embedding": width_embedding}
+    shim.build({**settings, "spans": spans, "n_widths": n_widths})
     own = shim._model.state_dict()
     _check(checkpoint, {_HEAD[name]: x for name, x in own.items()})
     shim._model.load_state_dict({name: checkpoint.weights[_HEAD[name]] for name in own})
@@ -221,7 +225,7 @@ def _component_config(
         "schema": rules if symmetric else None,
         "model": {
             "@architectures": "spacy-jere.SpERT.v1",
-            "max_span_width": max_span_width,
+            "spans": {"@layers": "spacy-jere.SpanClassifier.v1", "max_span_width": max_span_width},
             "tok2vec": {
                 "@architectures": "spacy-jere.TransformerListener.v1",
                 "pooling": {"@layers": "reduce_max.v1"},

@@ -2,9 +2,10 @@
 
 P. Crone, "Deeper Task-Specificity Improves Joint Entity and Relation Extraction", arXiv 2002.06424.
 
-Token features v_i pass through shared BiRNN layers and then through two separate stacks, one for entities and one for
-relations. Entities are BIO (or BILUO) tags scored by a linear-chain CRF. Relations are scored for every ordered pair of
-entities from the last token of each and from the entities' labels.
+Token features v_i pass through shared BiRNN layers and then through two separate stacks, one for
+entities and one for relations. Entities are BIO (or BILUO) tags scored by a linear-chain CRF.
+Relations are scored for every ordered pair of entities from the last token of each and from the
+entities' labels.
 """
 
 from typing import Any, Dict, List, Optional, cast
@@ -16,9 +17,9 @@ from thinc.types import Floats2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .joint import Candidates, Entities, JointHead, JointModel, Targets, build_joint_model
-from .layers.birnn import CELLS, BiRNNStack, Cell, Packing, make_packing
-from .layers.crf import TAG_SCHEMES, EntityCRF, TagScheme
+from .joint import JointHead, JointModel, build_joint_model
+from .kernels.range_maximum import range_maximum
+from .layers.crf import EntityCRF, TagScheme
 from .layers.pair_scores import (
     DistMult,
     both_directions,
@@ -26,10 +27,11 @@ from .layers.pair_scores import (
     related_pairs,
     score_in_chunks,
 )
-from .layers.settings import require_at_least, require_choice, require_rate
-from .layers.span_pooling import range_maximum
-from .layers.tagging import ACTIVATIONS, Activation, EntityTagger, find_tagged
+from .layers.settings import Part, require_at_least, require_rate
+from .layers.tagging import Activation, EntityTagger, find_tagged
+from .layers.task_birnn import SharedStates, TaskBiRNN
 from .shim import Dropout
+from .types import Candidates, Entities, Targets
 
 _DISTANCES = 7
 _DISTANCE_WIDTH = 16
@@ -37,115 +39,83 @@ _DISTANCE_WIDTH = 16
 
 def build_task_specific_birnn_v1(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    cell: Cell = "gru",
-    hidden: int = 256,
-    shared_layers: int = 1,
-    ner_layers: int = 1,
-    re_layers: int = 2,
+    birnn: Optional[Part],
     ner_hidden: int = 128,
     ner_activation: Activation = "tanh",
     tag_scheme: TagScheme = "bio",
     re_hidden: int = 128,
     label_width: int = 25,
     pair_context: Optional[int] = None,
-    token_dropout: Optional[float] = 0.0,
-    birnn_dropout: Optional[float] = 0.35,
     pair_dropout: Optional[float] = 0.5,
     re_loss_weight: float = 5.0,
-    networks: int = 1,
+    ensemble_size: int = 1,
 ) -> JointModel:
     """Build the model. The defaults are the published settings for CoNLL04 (Table 1).
 
-    tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors, such as `spacy-jere.TokenFeatures.v1`.
-    cell (str): "gru" or "lstm".
-    hidden (int): Units of each direction of a BiRNN layer.
-    shared_layers (int): BiRNN layers that both tasks share, 1 or more.
-    ner_layers, re_layers (int): BiRNN layers of each task's own, 0 or more.
+    tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors, such as
+        `spacy-jere.TokenFeatures.v1`.
+    birnn (Optional[Part]): `spacy-jere.TaskBiRNN.v1`. null for no layers at all.
     ner_hidden, ner_activation: FFNN(e1): its units and "tanh", "relu" or "gelu".
-    tag_scheme (str): "bio", or "biluo" (not in the paper), whose tags also say where an entity ends.
+    tag_scheme (str): "bio", or "biluo" (not in the paper), whose tags also say where an entity
+        ends.
     re_hidden (int): Units of FFNN(r1).
     label_width (int): Width of an entity label's embedding.
-    pair_context (Optional[int]): Units of a layer over the text between two entities and their distance, which
-        joins the scores of a pair (not in the paper). null leaves it out.
-    token_dropout (Optional[float]): Rate at which whole tokens are hidden in training (not in the paper), so that
-        the words around an entity count, not only its own.
-    birnn_dropout, pair_dropout (Optional[float]): Rates before each BiRNN layer and before relation scoring. null
-        follows the dropout of [training], for all three.
+    pair_context (Optional[int]): Units of a layer over the text between two entities and their
+        distance, which joins the scores of a pair (not in the paper). null leaves it out.
+    pair_dropout (Optional[float]): Rate before relations are scored. null follows the dropout of
+        [training].
     re_loss_weight (float): λ in L = L_NER + λ L_RE.
-    networks (int): Networks of this kind over the same token vectors, which learn side by side, each for itself. Their
+    ensemble_size (int): Networks over the same token vectors. Each learns for itself, and their
         scores are averaged (Lakshminarayanan et al. 2017, arXiv 1612.01474; not in the paper).
     RAISES (ValueError): A setting out of its range.
     """
     settings = {
-        "cell": cell,
-        "hidden": hidden,
-        "shared_layers": shared_layers,
-        "ner_layers": ner_layers,
-        "re_layers": re_layers,
+        "birnn": birnn,
         "ner_hidden": ner_hidden,
         "ner_activation": ner_activation,
         "tag_scheme": tag_scheme,
         "re_hidden": re_hidden,
         "label_width": label_width,
         "pair_context": pair_context,
-        "token_dropout": token_dropout,
-        "birnn_dropout": birnn_dropout,
         "pair_dropout": pair_dropout,
         "re_loss_weight": re_loss_weight,
-        "networks": networks,
+        "ensemble_size": ensemble_size,
     }
-    require_choice(settings, "cell", CELLS)
-    require_choice(settings, "ner_activation", ACTIVATIONS)
-    require_choice(settings, "tag_scheme", TAG_SCHEMES)
     require_at_least(
-        settings,
-        1,
-        "hidden",
-        "shared_layers",
-        "ner_hidden",
-        "re_hidden",
-        "label_width",
-        "pair_context",
-        "networks",
+        settings, 1, "ner_hidden", "re_hidden", "label_width", "pair_context", "ensemble_size"
     )
-    require_at_least(settings, 0, "ner_layers", "re_layers", "re_loss_weight")
-    require_rate(settings, "token_dropout", "birnn_dropout", "pair_dropout")
+    require_at_least(settings, 0, "re_loss_weight")
+    require_rate(settings, "pair_dropout")
     return build_joint_model(tok2vec, TaskSpecificBiRNN, settings)
 
 
 class TaskSpecificBiRNN(JointHead):
-    """The torch module: one network or several. Their losses are added, so that each learns as it would alone; in
-    prediction their scores are averaged.
+    """The torch module: one network, or an ensemble. The losses of its networks are added, so that
+    each learns as it would alone; in prediction their scores are averaged.
 
-    networks (int): How many. Other settings as for `Network`.
+    ensemble_size (int): How many networks. Other settings as for `Network`.
     """
 
-    def __init__(self, *, networks: int, **settings: Any):
+    def __init__(self, *, ensemble_size: int, **settings: Any):
         super().__init__()
-        self.networks = nn.ModuleList(Network(**settings) for _ in range(networks))
+        self.networks = nn.ModuleList(Network(**settings) for _ in range(ensemble_size))
 
     def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        packing = make_packing(lengths)
-        each = [network.losses(vectors, lengths, packing, targets) for network in self._networks()]
+        each = [network.losses(vectors, lengths, targets) for network in self._networks()]
         return {task: torch.stack([losses[task] for losses in each]).sum() for task in each[0]}
 
     def candidates(
         self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
     ) -> Candidates:
-        packing = make_packing(lengths)
-        packed = vectors[packing.order]
-        networks = [(network, network.shared(packed, packing)) for network in self._networks()]
+        networks = [(x, x.birnn(vectors, lengths)) for x in self._networks()]
         if given is None:
-            emissions = _mean([x.tag_scores(shared, packing) for x, shared in networks])
+            emissions = _mean([x.tag_scores(states) for x, states in networks])
             crf = EntityCRF.mean([x.tagger.crf for x, _ in networks])
-            *found, scores = find_tagged(crf, emissions, lengths)
-            entities = Entities(*found)
+            entities, scores = find_tagged(crf, emissions, lengths)
         else:
             entities, scores = given, vectors.new_ones(len(given.label))
         heads, tails = ordered_pairs(entities.window)
-        each = [
-            x.relation_scores(shared, packing, entities, heads, tails) for x, shared in networks
-        ]
+        each = [x.relation_scores(states, entities, heads, tails) for x, states in networks]
         return Candidates(entities, scores, heads, tails, _mean(each))
 
     def _networks(self) -> List["Network"]:
@@ -153,7 +123,10 @@ class TaskSpecificBiRNN(JointHead):
 
 
 class Network(nn.Module):
-    """The network of the paper. Arguments as for the architecture; `width` is that of the token vectors."""
+    """The network of the paper. Arguments as for the architecture.
+
+    width (int): Width of the token vectors.
+    """
 
     def __init__(
         self,
@@ -161,74 +134,62 @@ class Network(nn.Module):
         width: int,
         n_entity_labels: int,
         n_relation_labels: int,
-        cell: Cell,
-        hidden: int,
-        shared_layers: int,
-        ner_layers: int,
-        re_layers: int,
+        birnn: Optional[Part],
         ner_hidden: int,
         ner_activation: Activation,
         tag_scheme: TagScheme,
         re_hidden: int,
         label_width: int,
         pair_context: Optional[int],
-        token_dropout: Optional[float],
-        birnn_dropout: Optional[float],
         pair_dropout: Optional[float],
         re_loss_weight: float,
     ):
         super().__init__()
-        self.token_dropout = Dropout(token_dropout)
-        self.shared = BiRNNStack(width, hidden, shared_layers, cell, birnn_dropout)
-        self.ner = BiRNNStack(self.shared.width, hidden, ner_layers, cell, birnn_dropout)
+        self.birnn = TaskBiRNN.build(width, birnn, relations=bool(n_relation_labels))
         self.tagger = EntityTagger(
-            self.ner.width, n_entity_labels, ner_hidden, ner_activation, tag_scheme
+            self.birnn.entity_width, n_entity_labels, ner_hidden, ner_activation, tag_scheme
         )
         self.n_relation_labels = n_relation_labels
         self.re_loss_weight = re_loss_weight
         if not n_relation_labels:
             return  # trained without relations: no such weights
-        self.re = BiRNNStack(self.shared.width, hidden, re_layers, cell, birnn_dropout)
         # Section 3.3: label embeddings, FFNN(r1), DistMult, FFNN(r2)
+        token_width = self.birnn.relation_width
         self.label_embedding = nn.Embedding(n_entity_labels, label_width)
-        entity_width = self.re.width + label_width
+        entity_width = token_width + label_width
         self.pair_dropout = Dropout(pair_dropout)
         self.r1 = nn.Sequential(nn.Linear(entity_width, re_hidden), nn.ReLU())
         self.distmult = DistMult(entity_width, n_relation_labels)
-        self.context = PairContext(self.re.width, re_hidden, pair_context) if pair_context else None
+        self.context = PairContext(token_width, re_hidden, pair_context) if pair_context else None
         scored = 2 * re_hidden + 1 + n_relation_labels + (pair_context or 0)
         self.r2 = nn.Linear(scored, n_relation_labels)
 
-    def losses(
-        self, vectors: Tensor, lengths: Tensor, packing: Packing, targets: Targets
-    ) -> Dict[str, Tensor]:
-        vectors = vectors * self.token_dropout(vectors.new_ones(len(vectors), 1))
-        shared = self.shared(vectors[packing.order], packing)
-        emissions = self.tag_scores(shared, packing)
+    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+        """L = L_NER + λ L_RE."""
+        states = self.birnn(vectors, lengths)
         losses: Dict[str, Tensor] = {}
-        flat = targets.flat_entities()
         ner_loss = self.tagger.loss(
-            emissions, lengths, flat.start, flat.end, flat.label, targets.known
+            self.tag_scores(states), lengths, targets.flat_entities, targets.known
         )
         if ner_loss is not None:
             losses["ner"] = ner_loss
         if self.n_relation_labels:
-            h_r = self.re(shared, packing)[packing.inverse]
-            losses["re"] = self.re_loss_weight * self._re_loss(h_r, targets)
+            losses["re"] = self.re_loss_weight * self._re_loss(states, targets)
         return losses
 
-    def tag_scores(self, shared: Tensor, packing: Packing) -> Tensor:
-        """RETURNS: [n_tokens, n_tags], in flat order."""
-        scores: Tensor = self.tagger(self.ner(shared, packing))[packing.inverse]
+    def tag_scores(self, states: SharedStates) -> Tensor:
+        """RETURNS (Tensor): [n_tokens, n_tags], in flat order."""
+        scores: Tensor = self.tagger(self.birnn.entities(states))
         return scores
 
     def relation_scores(
-        self, shared: Tensor, packing: Packing, entities: Entities, heads: Tensor, tails: Tensor
+        self, states: SharedStates, entities: Entities, heads: Tensor, tails: Tensor
     ) -> Tensor:
-        """RETURNS: The probability of each label for each pair, [n_pairs, n_relation_labels]."""
+        """RETURNS (Tensor): The probability of each label for each pair, [n_pairs,
+        n_relation_labels]."""
         if not (self.n_relation_labels and len(heads)):
-            return shared.new_zeros(len(heads), self.n_relation_labels)
-        h_r = self.re(shared, packing)[packing.inverse]
+            return states.tokens.new_zeros(len(heads), self.n_relation_labels)
+        h_r = self.birnn.relations(states)
         return torch.sigmoid(self._relation_logits(h_r, entities, heads, tails))
 
     def _relation_logits(
@@ -248,15 +209,18 @@ class Network(nn.Module):
     def _pair_logits(
         self, h_r: Tensor, entities: Entities, g: Tensor, f: Tensor, i: Tensor, j: Tensor
     ) -> Tensor:
-        """FFNN(r2)(f_i ∘ f_j ∘ cos(f_i, f_j) ∘ DistMult_1..R(g_i, g_j)), with the context of the pair if asked for."""
+        """FFNN(r2)(f_i ∘ f_j ∘ cos(f_i, f_j) ∘ DistMult_1..R(g_i, g_j)), with the context of the
+        pair if there is one."""
         cosine = F.cosine_similarity(f[i], f[j]).unsqueeze(1)
         parts = [f[i], f[j], cosine, self.distmult(g[i], g[j])]
         if self.context is not None:
             parts.append(self.context(h_r, entities, f, i, j))
         return self.r2(torch.cat(parts, 1))
 
-    def _re_loss(self, h_r: Tensor, targets: Targets) -> Tensor:
-        """Binary cross-entropy over the labels of every ordered pair of gold entities, mean over pairs."""
+    def _re_loss(self, states: SharedStates, targets: Targets) -> Tensor:
+        """Binary cross-entropy over the labels of every ordered pair of gold entities, mean over
+        pairs."""
+        h_r = self.birnn.relations(states)
         heads, tails = ordered_pairs(targets.entities.window)
         known = targets.relations_known[targets.entities.window[heads]]
         heads, tails = heads[known], tails[known]

@@ -1,4 +1,4 @@
-"""Entities and relations of Docs as pictures: SVG and HTML that need no script and nothing from elsewhere."""
+"""Entities and relations of Docs as pictures: SVG and HTML without scripts or outside files."""
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
@@ -37,14 +37,19 @@ def render(
 ) -> Any:
     """Draw the entities and relations of Docs.
 
-    docs (Union[Doc, Iterable[Doc]]): What to draw: doc.ents, the spans under `spans_key` and doc._.relations.
+    docs (Union[Doc, Iterable[Doc]]): Drawn with doc.ents, the spans under `spans_key` and
+        doc._.relations.
     style (str): "arcs", or "table" for the relations only.
     page (bool): Make a whole HTML page.
-    jupyter (Optional[bool]): Show it in a notebook; None does so where one is running.
-    options (Optional[Mapping[str, Any]]): `colors`, CSS colours by entity label; `gold`, a reference Doc or Example for each Doc,
-        to compare with; `symmetric`, relation labels whose ends may be swapped in the comparison; `spans_key`, the key of
-        doc.spans with overlapping entities; `width`, the greatest width in pixels; `title`, of the page.
-    RETURNS (Any): HTML as a string; in a notebook what IPython's `display` returns.
+    jupyter (Optional[bool]): Show the picture in a notebook; None does so if one is running.
+    options (Optional[Mapping[str, Any]]):
+        colors: CSS colours by entity label.
+        gold: a reference Doc or Example for each Doc, to compare with.
+        symmetric: relation labels whose ends may be swapped in the comparison.
+        spans_key: the key of doc.spans with overlapping entities.
+        width: the greatest width in pixels.
+        title: the title of the page.
+    RETURNS (Any): HTML as a string; in a notebook the result of IPython's `display`.
     RAISES (ValueError): An unknown style or option, or another number of references than of Docs.
     """
     settings = _settings(options)
@@ -67,7 +72,7 @@ def to_svg(doc: Doc, options: Optional[Mapping[str, Any]] = None) -> str:
     """Draw one Doc as an SVG file of its own, in the style "arcs".
 
     options (Optional[Mapping[str, Any]]): As for `render`; `gold` is a list of one.
-    RETURNS (str): The file's text.
+    RETURNS (str): The text of the file.
     """
     settings = _settings(options)
     (picture,) = _pictures([doc], settings)

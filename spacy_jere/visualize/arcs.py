@@ -1,21 +1,21 @@
-"""Where the arcs of relations run: on which level above their line, from which point to which, and where their labels stand."""
+"""The arcs of relations: their levels above the text, their ends, the places of their labels."""
 
 from dataclasses import dataclass
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .breaking import shown_label
+from .font_metrics import text_width
+from .line_breaking import shown_label
 from .picture import Link
-from .text_width import text_width
 
 LABEL_SIZE = 12.0
 _LABEL_PAD = 5.0
-_BETWEEN = 6.0  # least distance of two arcs on one level, and of two ends
-OPEN_END = 18.0  # what shows that an arc goes on above another line
-_MOST_LINES = 4  # an arc over more lines is drawn above its first and its last
+_BETWEEN = 6.0  # the least distance of two arcs on one level, and of two ends
+OPEN_END = 18.0  # the length of the dots where an arc continues above another line
+_MOST_LINES = 4  # an arc over more lines is drawn only above its first and its last line
 
 
 class Anchor(NamedTuple):
-    """Where the arcs of an entity may end: in this line, between these two points."""
+    """The line, and the two points between which the arcs of an entity may end."""
 
     line: int
     left: float
@@ -28,12 +28,13 @@ class Anchor(NamedTuple):
 
 @dataclass
 class Strand:
-    """The part of an arc that lies above one line.
+    """The part of an arc above one line.
 
-    left, right (float): Where it starts and ends.
-    left_mark, right_mark (Optional[int]): The entities there; None where it goes on above another line.
+    left, right (float): The two ends.
+    left_mark, right_mark (Optional[int]): The entities at the ends; None if the arc continues above
+        another line.
     level (int): 0 is the lowest.
-    label_left, label_width (float): Where its label stands.
+    label_left, label_width (float): The place of its label.
     """
 
     link: int
@@ -48,7 +49,7 @@ class Strand:
 
     @property
     def span(self) -> Tuple[float, float]:
-        """Where its label may stand on it."""
+        """The stretch on which its label may stand."""
         return (
             self.left + (OPEN_END if self.left_mark is None else 0.0),
             self.right - (OPEN_END if self.right_mark is None else 0.0),
@@ -63,7 +64,7 @@ class Strand:
 
     @property
     def ends(self) -> List[float]:
-        """Where it comes down to the text."""
+        """The points at which it comes down to the text."""
         marks = ((self.left, self.left_mark), (self.right, self.right_mark))
         return [x for x, mark in marks if mark is not None]
 
@@ -74,7 +75,7 @@ def lay_arcs(
     """Lay the arcs of all relations whose two ends are drawn.
 
     anchors (Dict[int, Anchor]): By mark.
-    RETURNS (List[List[Strand]]): For each line the strands above it.
+    RETURNS (List[List[Strand]]): The strands above each line.
     """
     ports = _ports(links, anchors, width, rtl)
     lines: List[List[Strand]] = [[] for _ in range(n_lines)]
@@ -90,7 +91,7 @@ def lay_arcs(
 
 
 def shown_width(caption: str) -> float:
-    """RETURNS (float): The width of a relation's label with the plate on which it is drawn."""
+    """RETURNS (float): The width of a relation's label with its plate."""
     return text_width(shown_label(caption), LABEL_SIZE) + 2 * _LABEL_PAD
 
 
@@ -119,9 +120,10 @@ def _strands(
 def _ports(
     links: Sequence[Link], anchors: Dict[int, Anchor], width: float, rtl: bool
 ) -> Dict[Tuple[int, str], float]:
-    """The points at which arcs end, spread over their entity so that few arcs cross.
+    """Spread the ends of arcs over their entities so that few arcs cross.
 
-    From left to right: arcs that go to the left, the shortest first, then those to the right, the longest first.
+    From left to right: arcs that go to the left, the shortest first, then arcs that go to the
+    right, the longest first.
     """
     by_mark: Dict[int, List[Tuple[bool, float, int, str]]] = {}
     for index, link in enumerate(links):
@@ -146,7 +148,7 @@ def _ports(
 def _apart(
     ports: Dict[Tuple[int, str], float], links: Sequence[Link], anchors: Dict[int, Anchor]
 ) -> Dict[Tuple[int, str], float]:
-    """Move ends of different entities that fall on one point, as those of nested entities do, a little apart."""
+    """Move ends apart that fall on one point, as the ends of nested entities do."""
     last: Dict[int, float] = {}
     moved = {}
     for (index, end), x in sorted(ports.items(), key=lambda item: item[1]):
@@ -157,7 +159,7 @@ def _apart(
 
 
 def _choose_levels(strands: List[Strand], width: float) -> None:
-    """Short arcs lie low; each lies above those that it overlaps, where its label stands free."""
+    """Put short arcs low, and each above those that it overlaps, where its label stands free."""
     placed: List[Strand] = []
     waiting = sorted(strands, key=lambda x: (max(x.right - x.left, x.label_width), x.left, x.link))
     while waiting:
@@ -180,7 +182,7 @@ def _choose_levels(strands: List[Strand], width: float) -> None:
 
 
 def _label_places(strand: Strand, width: float) -> List[Tuple[float, float]]:
-    """How far from the middle of its arc, from 0 to 1, and where a label may stand."""
+    """RETURNS: The distance from the middle of the arc, from 0 to 1, and a place for the label."""
     start, stop = strand.span
     middle = (start + stop) / 2
     room = (stop - start - strand.label_width) / 2 - 2 * _BETWEEN
@@ -202,7 +204,7 @@ def _free(strand: Strand, placed: Sequence[Strand]) -> bool:
 
 
 def _crossed(strand: Strand, placed: Sequence[Strand], waiting: Sequence[Strand]) -> int:
-    """How many arcs come, or may come, down through the label."""
+    """RETURNS (int): The number of arcs that come, or may come, down through the label."""
     higher = [*waiting, *(x for x in placed if x.level > strand.level)]
     left, right = strand.label_left - 2, strand.label_left + strand.label_width + 2
     return sum(left < x < right for other in higher for x in other.ends)

@@ -1,23 +1,23 @@
-"""Where everything of a picture stands: lines of text, frames of entities below and around it, arcs of relations above it."""
+"""The layout of a picture: lines of text, frames of entities around it, arcs of relations above."""
 
 from collections import Counter
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .arcs import Anchor, Strand, lay_arcs, shown_width
-from .breaking import PAD, TEXT_SIZE, Broken, Extent, Placed, break_text, tag_width
+from .line_breaking import PAD, TEXT_SIZE, BrokenText, Extent, PlacedPiece, break_text, tag_width
 from .picture import Picture
 
 MARGIN = 12.0
-_SIDE = 26.0  # margin on the left and right: an arc that goes on above another line needs it to be seen going on
-_UP, _DOWN = 15.0, 5.0  # of letters, from the baseline
-_GROW = 3.0  # how much a frame is higher than those inside it
+_SIDE = 26.0  # the margin on the left and right, in which arcs continue to another line
+_UP, _DOWN = 15.0, 5.0  # the height of letters above and below the baseline
+_GROW = 3.0  # the height that a frame adds to the frames inside it
 _TAG_ROW = 17.0
 _LEVEL = 22.0
 _LABEL_HEIGHT = 17.0
 _ARROW_ROOM = 13.0
-_END_ROOM = 10.0  # of an arc, on the frame of an entity
+_END_ROOM = 10.0  # the room of the end of an arc, on the frame of an entity
 _LINE_GAP = 12.0
-_BENDS = 20.0  # of a bracket
+_BENDS = 20.0  # the room of the two bends of a bracket
 
 
 class Box(NamedTuple):
@@ -53,10 +53,10 @@ class Word(NamedTuple):
 
 
 class Card(NamedTuple):
-    """The frame of an entity, or of the part of it that stands on one line.
+    """The frame of an entity, or of its part on one line.
 
     tag (Optional[Box]): Its label; only one part of an entity has one.
-    open_left, open_right (bool): Whether the entity goes on there, on another line.
+    open_left, open_right (bool): Whether the entity continues there, on another line.
     """
 
     mark: int
@@ -67,10 +67,13 @@ class Card(NamedTuple):
 
 
 class Arc(NamedTuple):
-    """The part of a relation above one line: a bracket at height `y` with its label on it, or above it if it is the wider one.
+    """The part of a relation above one line: a bracket with a label.
 
-    left_foot, right_foot (Optional[float]): How far down it comes; None where it goes on above another line.
-    arrow (str): Which foot has the arrowhead: "left", "right" or "".
+    y (float): The height of the bracket.
+    left_foot, right_foot (Optional[float]): The heights to which it comes down; None if it
+        continues above another line.
+    arrow (str): The foot with the arrowhead: "left", "right" or "".
+    label (Box): Stands on the bracket, or above it if the label is wider.
     """
 
     link: int
@@ -84,7 +87,7 @@ class Arc(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of text with all that belongs to it."""
+    """A line of text with its entities and relations."""
 
     baseline: float
     words: List[Word]
@@ -101,9 +104,9 @@ class Layout(NamedTuple):
 
 
 class _Draft(NamedTuple):
-    """A picture whose places from left to right are known, and the heights not yet."""
+    """A picture whose horizontal places are known, and whose heights are not."""
 
-    broken: Broken
+    broken: BrokenText
     cards: List[List[Card]]
     strands: List[List[Strand]]
     left: float
@@ -111,9 +114,9 @@ class _Draft(NamedTuple):
 
 
 def lay_out(picture: Picture, width: float) -> Layout:
-    """Find the place of everything.
+    """Lay out a picture.
 
-    width (float): The greatest width of the picture; it is narrower where the text is short.
+    width (float): The greatest width of the picture. It is narrower if the text is short.
     """
     draft = _draft(picture, width)
     lines: List[Line] = []
@@ -143,7 +146,7 @@ def _draft(picture: Picture, width: float) -> _Draft:
 
 
 def _line(picture: Picture, draft: _Draft, index: int, top: float) -> Tuple[Line, float]:
-    """RETURNS (Tuple[Line, float]): A line, moved to its height, and where it ends."""
+    """RETURNS (Tuple[Line, float]): A line, moved to its height, and its lower edge."""
     strands, cards = draft.strands[index], draft.cards[index]
     n_levels = max((x.level for x in strands), default=-1) + 1
     over = max((-card.box.y for card in cards), default=_UP)
@@ -151,7 +154,7 @@ def _line(picture: Picture, draft: _Draft, index: int, top: float) -> Tuple[Line
     text_top = top + (n_levels * _LEVEL + _ARROW_ROOM if n_levels else 0.0)
     baseline = text_top + over
     words = []
-    # In reading order, for those who copy or listen to them
+    # In reading order, for people who copy the words or listen to them
     for number, x, rtl in sorted(draft.broken.lines[index]):
         piece = draft.broken.pieces[number]
         box = Box(draft.left + x, baseline - _UP, piece.width, _UP + _DOWN)
@@ -163,9 +166,9 @@ def _line(picture: Picture, draft: _Draft, index: int, top: float) -> Tuple[Line
 
 
 def _cards(
-    broken: Broken, tag_widths: Sequence[float], line: int, tag_lines: Dict[int, int], rtl: bool
+    broken: BrokenText, tag_widths: Sequence[float], line: int, tag_lines: Dict[int, int], rtl: bool
 ) -> List[Card]:
-    """The frames on a line, outer ones first, as if its baseline were at 0 and it began there."""
+    """RETURNS (List[Card]): The frames on a line whose baseline is at 0, outer ones first."""
     places = {x.piece: x for x in broken.lines[line]}
     cards = []
     for mark, extent in broken.extents.items():
@@ -181,15 +184,15 @@ def _cards(
         open_left, open_right = (not ends, not begins) if rtl else (not begins, not ends)
         tag = None
         if tag_lines[mark] == line:
-            # Where a line break leaves too little of an entity, its label is narrowed.
+            # The label is narrowed if a line break leaves too little of the entity.
             size = min(tag_widths[mark], box.width - 2)
             tag = Box(box.middle - size / 2, box.bottom - _TAG_ROW, size, _TAG_ROW - 2)
         cards.append(Card(mark, box, tag, open_left, open_right))
     return sorted(cards, key=lambda card: -broken.extents[card.mark].level)
 
 
-def _edges(broken: Broken, extent: Extent, placed: Placed) -> Tuple[float, float]:
-    """How far the frame of an entity reaches around one of its pieces."""
+def _edges(broken: BrokenText, extent: Extent, placed: PlacedPiece) -> Tuple[float, float]:
+    """RETURNS (Tuple[float, float]): The left and right edge of a frame around one piece."""
     piece = broken.pieces[placed.piece]
     before = extent.before if placed.piece == extent.first else piece.before
     after = extent.after if placed.piece == extent.last else piece.after
@@ -197,8 +200,8 @@ def _edges(broken: Broken, extent: Extent, placed: Placed) -> Tuple[float, float
     return placed.x - left, placed.x + piece.width + right
 
 
-def _tag_lines(broken: Broken) -> Dict[int, int]:
-    """For each mark the line that has most of it: there its label stands and its arcs end."""
+def _tag_lines(broken: BrokenText) -> Dict[int, int]:
+    """Choose for each mark the line with most of it: there its label stands and its arcs end."""
     line_of = broken.line_of()
     lines = {}
     for mark, extent in broken.extents.items():
@@ -210,7 +213,7 @@ def _tag_lines(broken: Broken) -> Dict[int, int]:
 
 
 def _anchors(cards: List[List[Card]], extents: Dict[int, Extent]) -> Dict[int, Anchor]:
-    """Where arcs end: on the upper edge of an entity's frame, beside the frames that lie on it."""
+    """Let arcs end on the upper edge of an entity's frame, beside the frames that lie on it."""
     anchors = {}
     for line, on_line in enumerate(cards):
         for card in on_line:
@@ -224,7 +227,7 @@ def _anchors(cards: List[List[Card]], extents: Dict[int, Extent]) -> Dict[int, A
 
 
 def _free_stretch(box: Box, inner: List[Box]) -> Tuple[float, float]:
-    """The widest part of the upper edge that no other frame stands on, if it is wide enough for an arc."""
+    """Find the widest part of the upper edge without other frames, if it has room for an arc."""
     stretches, left = [], box.x
     for other in sorted(inner):
         stretches.append((left, min(other.x, box.right)))

@@ -1,4 +1,4 @@
-"""What is drawn of a Doc, as plain data: its text, entities and relations, and how each compares with the gold."""
+"""A picture as plain data: a Doc's text, entities and relations, each compared with the gold."""
 
 import unicodedata
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
@@ -6,16 +6,27 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..analysis import MISSED, RIGHT, SPURIOUS, Comparison, Match, compare, entity_scores
+from ..evaluation.error_analysis import (
+    MISSED,
+    RIGHT,
+    SPURIOUS,
+    Comparison,
+    Match,
+    compare,
+    entity_scores,
+)
 from ..relations import Mention, mention, stored_relations
 
-SYMBOLS = {RIGHT: "✓", MISSED: "○", SPURIOUS: "✕"}  # so that no one depends on colours
-_AROUND = 240  # characters on either side, where no sentence boundaries are set
+SYMBOLS = {RIGHT: "✓", MISSED: "○", SPURIOUS: "✕"}  # for people who don't see the colours
+_AROUND = 240  # characters on either side, if there are no sentence boundaries
 _RTL_CLASSES, _STRONG_CLASSES = {"R", "AL"}, {"L", "R", "AL"}
 
 
 class Mark(NamedTuple):
-    """An entity: characters `start` to `end` of the text. `status` is empty where nothing is compared."""
+    """An entity: characters `start` to `end` of the text.
+
+    status (str): "right", "missed" or "spurious"; empty if nothing is compared.
+    """
 
     start: int
     end: int
@@ -30,7 +41,10 @@ class Mark(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A relation between two marks, by their places in the picture's list."""
+    """A relation between two marks, which are indices into the picture's list.
+
+    status (str): As for a mark.
+    """
 
     head: int
     tail: int
@@ -45,7 +59,10 @@ class Link(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """All that is drawn."""
+    """Everything that is drawn.
+
+    compared (bool): Whether its marks and links are compared with a reference.
+    """
 
     doc: Doc
     text: str
@@ -55,7 +72,7 @@ class Picture(NamedTuple):
 
     @property
     def rtl(self) -> bool:
-        """Whether the text begins on the right: as its language does, or as most of it."""
+        """Whether the text begins on the right, as its language or most of its letters do."""
         if self.doc.vocab.writing_system.get("direction") == "rtl":
             return any(unicodedata.bidirectional(char) in _RTL_CLASSES for char in self.text)
         return is_rtl(self.text)
@@ -69,7 +86,7 @@ def is_rtl(text: str) -> bool:
 
 
 def picture_of(doc: Doc, spans_key: str) -> Picture:
-    """What a Doc holds: doc.ents, the spans under the key, and relations with their ends."""
+    """Picture a Doc: doc.ents, the spans under the key, and relations with their ends."""
     scores: Dict[Mention, Optional[float]] = {mention(span): None for span in doc.ents}
     scores.update(entity_scores(doc, spans_key))
     relations = stored_relations(doc) or []
@@ -86,7 +103,7 @@ def picture_of(doc: Doc, spans_key: str) -> Picture:
 def compared_picture(
     doc: Doc, gold: Union[Doc, Example], symmetric: Tuple[str, ...], spans_key: str
 ) -> Picture:
-    """What a Doc holds, compared with its reference, on the reference's text."""
+    """Picture a Doc compared with its reference, on the text of the reference."""
     reference = gold.reference if isinstance(gold, Example) else gold
     return picture_of_comparison(
         compare(Example(doc, reference), symmetric=symmetric, spans_key=spans_key)
@@ -94,14 +111,17 @@ def compared_picture(
 
 
 def picture_of_comparison(comparison: Comparison) -> Picture:
-    """Gold and found side by side. The ends of relations that weren't judged as entities have no status."""
+    """Picture gold and predicted annotation side by side.
+
+    Ends of relations that weren't judged as entities have no status.
+    """
     text = comparison.doc.text
     marks = [Mark(*thing, *more) for thing, *more in _sides(comparison.entities or [])]
     place = {Mention(*mark[:3]): i for i, mark in enumerate(marks)}
     links = []
     for pair, score, status in _sides(comparison.relations or []):
         if min(pair.head.start, pair.tail.start) < 0:
-            continue  # a found relation whose words the reference's text hasn't got
+            continue  # a predicted relation whose words are not in the reference
         for end in (pair.head, pair.tail):
             if end not in place:
                 place[end] = len(marks)
@@ -111,7 +131,7 @@ def picture_of_comparison(comparison: Comparison) -> Picture:
 
 
 def excerpt(picture: Picture, start: int, end: int) -> Picture:
-    """RETURNS (Picture): The part from one character to another, with what lies in it as a whole."""
+    """RETURNS (Picture): A stretch of the text, with the entities and relations inside it."""
     kept = [i for i, x in enumerate(picture.marks) if start <= x.start and x.end <= end]
     place = {old: new for new, old in enumerate(kept)}
     marks = [
@@ -127,9 +147,9 @@ def excerpt(picture: Picture, start: int, end: int) -> Picture:
 
 
 def sentence_around(doc: Doc, start: int, end: int) -> Tuple[int, int]:
-    """The sentences that a stretch of text touches. Where no boundaries are set, the words around it.
+    """Find the sentences of a stretch of text, or the words around it without boundaries.
 
-    RETURNS (Tuple[int, int]): The characters.
+    RETURNS (Tuple[int, int]): Their first character and end.
     """
     if doc.has_annotation("SENT_START"):
         touched = [x for x in doc.sents if x.start_char < end and start < x.end_char]
@@ -147,7 +167,7 @@ def _caption(label: str, status: str) -> str:
 
 
 def _sides(matches: List[Match[Any]]) -> List[Tuple[Any, Optional[float], str]]:
-    """Each thing with its score and status; a wrong one is both a missed and a spurious thing."""
+    """List what to draw of matches, with score and status. An error may be missed and spurious."""
     sides: List[Tuple[Any, Optional[float], str]] = []
     for match in matches:
         if match.kind == RIGHT:

@@ -1,9 +1,9 @@
-"""The errors of a pipeline as an HTML page: results, errors by label, labels taken for one another, each kind with its sentences."""
+"""Error analysis as an HTML page: results, errors by label, confusions, sentences of each kind."""
 
 from collections import Counter
 from typing import Any, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from ..analysis import (
+from ..evaluation.error_analysis import (
     ENTITY_KINDS,
     RELATION_KINDS,
     RIGHT,
@@ -14,10 +14,9 @@ from ..analysis import (
     count_kinds,
     totals,
 )
+from ..evaluation.scorer import LabelledPair
 from ..relations import Mention
-from ..scorer import LabelledPair
-from .escaping import escape
-from .html import figure, legend, wrap
+from .html import escape, figure, legend, wrap
 from .html import page as whole_page
 from .picture import excerpt, picture_of_comparison, sentence_around
 from .svg import draw_svg
@@ -27,9 +26,10 @@ _NOTHING = "nothing"
 
 
 class Part(NamedTuple):
-    """Entities or relations: their name, the kinds of their errors, and each thing with the text it is from.
+    """A part of the report: entities or relations.
 
-    matches (List[Tuple[int, Match[Any]]]): With the place of the text in the analysis.
+    kinds (Mapping[str, str]): The kinds of errors, each with a sentence that explains it.
+    matches (List[Tuple[int, Match[Any]]]): Each with the index of its text in the analysis.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Part(NamedTuple):
         return [match for _, match in self.matches]
 
     def of_kind(self, kind: str) -> List[Tuple[int, Match[Any]]]:
-        """RETURNS (List[Tuple[int, Match[Any]]]): Those of a kind, the most probable first."""
+        """RETURNS (List[Tuple[int, Match[Any]]]): The matches of a kind, most probable first."""
         found = [x for x in self.matches if x[1].kind == kind]
         return sorted(found, key=lambda x: -(x[1].score or 0.0))
 
 
 def error_report(analysis: Analysis, *, title: str = "Errors", limit: int = 20) -> str:
-    """Write the errors of a pipeline as an HTML page that needs nothing from elsewhere.
+    """Make an HTML page of the errors of a pipeline. It needs no outside resources.
 
-    analysis (Analysis): What `spacy_jere.analysis.analyze` gives.
-    title (str): Of the page.
-    limit (int): How many examples of each kind are drawn.
+    analysis (Analysis): The result of `spacy_jere.evaluation.error_analysis.analyze`.
+    title (str): The title of the page.
+    limit (int): The number of examples of each kind that are drawn.
     RETURNS (str): The page. Its totals are those of `nlp.evaluate`.
     """
     parts = report_parts(analysis)
@@ -64,7 +64,7 @@ def error_report(analysis: Analysis, *, title: str = "Errors", limit: int = 20) 
 
 
 def report_parts(analysis: Analysis) -> List[Part]:
-    """RETURNS (List[Part]): Entities and relations, each with what was compared."""
+    """RETURNS (List[Part]): Entities and relations."""
     numbered = list(enumerate(analysis.comparisons))
     return [
         Part("Entities", ENTITY_KINDS, [(i, x) for i, c in numbered for x in c.entities or ()]),
@@ -98,8 +98,9 @@ def _results(analysis: Analysis, parts: Sequence[Part]) -> str:
             [part.name, *(f"{x:,}" for x in counts), *(f"{100 * x:.2f}" for x in fractions)]
         )
     caption = (
-        f"{len(analysis.comparisons):,} texts. A found thing is right if its words, its label and, of a relation, "
-        "the types of both entities are. One that is taken for another counts as missed and as spurious."
+        f"{len(analysis.comparisons):,} texts. An entity is right if its words and label are "
+        "right. A relation is right if its label and both entities are right. A confusion counts "
+        "as missed and as spurious."
     )
     header = ["", "Gold", "Found", "Right", "Missed", "Spurious", "P", "R", "F"]
     return f'<h2 id="results">Results</h2>{_table(caption, header, rows)}'
@@ -113,7 +114,7 @@ def _by_label(part: Part) -> str:
     ]
     sums = Counter(x.kind for x in part.things)
     rows.append(["All", *(f"{sums[kind]:,}" for kind in kinds), f"{len(part.things):,}"])
-    caption = "By label: the gold one, or the found one of what is spurious"
+    caption = "By label: the gold label, or the found label of spurious ones"
     return _table(caption, ["", *kinds, "all"], rows)
 
 
@@ -167,7 +168,7 @@ def _kind(analysis: Analysis, part: Part, kind: str, limit: int) -> str:
 
 
 def _example(comparison: Comparison, number: int, match: Match[Any]) -> str:
-    """The sentence of an error, with this error and what is right around it."""
+    """Draw the sentence of an error, with the error and the right annotations around it."""
     sides = [x for x in (match.gold, match.found) if x is not None]
     said = [f"text {number + 1:,}"]
     for name, side in (("gold", match.gold), ("found", match.found)):

@@ -1,15 +1,15 @@
-"""A picture as SVG: entities, text and relations, each group in this order; what a group says is in its title too."""
+"""A picture as SVG: entities, then text, then relations. The title of a group says it in words."""
 
 from typing import Dict, List, Mapping, Optional, Sequence
 
-from .breaking import shown_label
-from .escaping import escape
+from .html import escape
 from .layout import Arc, Box, Card, Layout, lay_out
+from .line_breaking import shown_label
 from .picture import Link, Mark, Picture
 
 _ROUND = 5.0
 _BEND = 8.0
-_DOTS = (4.0, 9.0, 14.0)  # how far from the edge, where an arc goes on above another line
+_DOTS = (4.0, 9.0, 14.0)  # distances from the edge, where an arc continues above another line
 
 
 def draw_svg(
@@ -19,13 +19,13 @@ def draw_svg(
 
     colors (Mapping[str, str]): By entity label.
     width (float): The greatest width.
-    style (Optional[str]): CSS to put inside, for a file of its own.
+    style (Optional[str]): CSS for a file of its own.
     """
     layout = lay_out(picture, width)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="jere-arcs{" jere" if style else ""}" role="group" '
-        f'aria-label="{escape(_summary(picture))}" width="{_n(layout.width)}" height="{_n(layout.height)}" '
-        f'viewBox="0 0 {_n(layout.width)} {_n(layout.height)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="jere-arcs{" jere" if style else ""}" '
+        f'role="group" aria-label="{escape(_summary(picture))}" width="{_n(layout.width)}" '
+        f'height="{_n(layout.height)}" viewBox="0 0 {_n(layout.width)} {_n(layout.height)}">'
     )
     parts = [head, f"<desc>{escape(_description(picture))}</desc>"]
     if style:
@@ -40,12 +40,12 @@ def draw_svg(
 
 
 def entity_text(picture: Picture, mark: Mark) -> str:
-    """RETURNS (str): What an entity is, in words."""
+    """RETURNS (str): An entity in words."""
     return f"{_said(picture, mark)}: {mark.label}{_details(mark)}"
 
 
 def relation_text(picture: Picture, link: Link) -> str:
-    """RETURNS (str): What a relation is, in words."""
+    """RETURNS (str): A relation in words."""
     head, tail = picture.marks[link.head], picture.marks[link.tail]
     return f"{_said(picture, head)} → {link.label} → {_said(picture, tail)}{_details(link)}"
 
@@ -98,7 +98,10 @@ def _entities(picture: Picture, layout: Layout, colors: Mapping[str, str]) -> Li
 
 
 def _frame(card: Card, closed: bool) -> str:
-    """A rectangle with round corners; straight, and open unless `closed`, where the entity goes on on another line."""
+    """RETURNS (str): The path of a rectangle with round corners.
+
+    The side where the entity continues on another line is straight, and open unless `closed`.
+    """
     x, y, right, bottom = card.box.x, card.box.y, card.box.right, card.box.bottom
     r = min(_ROUND, card.box.width / 2)
     a, b = (0.0 if card.open_left else r), (0.0 if card.open_right else r)
@@ -126,14 +129,14 @@ def _words(picture: Picture, layout: Layout) -> List[str]:
 
 
 def _text(kind: str, text: str, box: Box, baseline: float, rtl: bool = False) -> str:
-    # Letters are fitted to the estimated width: whatever the font, they stay on what is drawn for them.
+    # Letters are fitted to the estimated width: they stay in their frames, whatever the font.
     fitted = (
         f' textLength="{_n(box.width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
     )
     direction = ' direction="rtl"' if rtl else ""
     return (
-        f'<text class="{kind}" x="{_n(box.middle)}" y="{_n(baseline)}" text-anchor="middle"{direction}{fitted}>'
-        f"{escape(text)}</text>"
+        f'<text class="{kind}" x="{_n(box.middle)}" y="{_n(baseline)}" text-anchor="middle"'
+        f"{direction}{fitted}>{escape(text)}</text>"
     )
 
 
@@ -179,7 +182,7 @@ def _arc(arc: Arc, label: str, width: float) -> List[str]:
 
 
 def _bracket(arc: Arc) -> str:
-    """Up from one foot, round a corner, along, and down to the other."""
+    """RETURNS (str): The path up from one foot, round a corner, along, and down to the other."""
     bend = min(_BEND, (arc.right - arc.left) / 2)
     if arc.left_foot is None:
         path = f"M{_n(arc.left + _DOTS[-1] + 4)} {_n(arc.y)}"

@@ -3,8 +3,7 @@
 from itertools import groupby
 from typing import Iterator, List, Sequence, Tuple
 
-from .escaping import escape
-from .html import MEANINGS, direction_of, lang_of
+from .html import MEANINGS, direction_of, escape, lang_of
 from .picture import SYMBOLS, Link, Mark, Picture, sentence_around
 
 
@@ -25,7 +24,7 @@ def draw_table(pictures: Sequence[Picture]) -> str:
 
 
 def _rows(picture: Picture, compared: bool) -> Iterator[str]:
-    """The rows of a text; neighbours from one sentence share its cell."""
+    """RETURNS (Iterator[str]): The rows of a text. Rows of one sentence share its cell."""
     for (start, end), links in groupby(picture.links, lambda x: _sentence(picture, x)):
         same = list(links)
         sentence = _words(picture, picture.text[start:end], span=len(same))

@@ -11,13 +11,14 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_jere.cli  # noqa: F401  (adds `jere` to spaCy's commands)
-from spacy_jere.formats import WRITERS
+from spacy_jere.export import WRITERS
 
 SPERT = json.dumps(
     [
         {
             "tokens": ["Ada", "lives", "in", "New", "Oslo", "."],
-            "entities": [{"type": "PER", "start": 0, "end": 1}, {"type": "LOC", "start": 3, "end": 5}],
+            "entities": [{"type": "PER", "start": 0, "end": 1},
+                         {"type": "LOC", "start": 3, "end": 5}],
             "relations": [{"type": "LIVES_IN", "head": 0, "tail": 1}],
             "text": "Ada lives in New Oslo.",
         },
@@ -72,7 +73,8 @@ def test_file_becomes_a_corpus_with_relations(source, convert):
     assert result.exit_code == 0, result.output
     assert list(files) == ["train.spacy"]
     assert read(files["train.spacy"]) == [
-        ("Ada lives in New Oslo.", [("Ada", "PER"), ("New Oslo", "LOC")], ["(Ada [PER])-LIVES_IN->(New Oslo [LOC])"]),
+        ("Ada lives in New Oslo.", [("Ada", "PER"), ("New Oslo", "LOC")],
+         ["(Ada [PER])-LIVES_IN->(New Oslo [LOC])"]),
         ("Bo sleeps ", [("Bo", "PER")], None),
     ]  # fmt: skip
     assert table(result.output) == {
@@ -151,16 +153,20 @@ def test_missing_source_is_refused(tmp_path, convert):
     assert (result.exit_code, files) == (2, None)
 
 
+@pytest.mark.slow
 def test_help_lists_the_commands():
     run = subprocess.run(
         [sys.executable, "-m", "spacy", "jere", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    for command in ("convert", "debug-data", "evaluate", "export", "extract"):
+    for command in ("convert", "debug-data", "error-analysis", "evaluate", "export", "extract"):
         assert re.search(rf"^\W*{command}\s+\w+", run.stdout, re.MULTILINE)
 
 
-BRAT = ("Ada lives in NewOslo. Bo runs.", "T1\tPER 0 3\tAda\nT2\tLOC 16 20\tOslo\nR1\tLIVES_IN Arg1:T1 Arg2:T2\nE1\tRUN:T1\n")  # fmt: skip
+BRAT = (
+    "Ada lives in NewOslo. Bo runs.",
+    "T1\tPER 0 3\tAda\nT2\tLOC 16 20\tOslo\nR1\tLIVES_IN Arg1:T1 Arg2:T2\nE1\tRUN:T1\n",
+)
 
 
 @pytest.fixture
@@ -221,8 +227,7 @@ def test_alignment(brat, convert, alignment, found, said):
         (["--alignment", "strict"], "E311"),
         (["--alignment", "exact"], "E314"),
         (["--sentences", "no_such_pipeline"], "E312"),
-        (["--ends", "inclusive"], "E313"),
-        (["--discontinuous", "join"], "E314"),
+        (["--set", "discontinuous=join"], "E314"),
         (["--to", "word"], "E302"),
     ],
 )
@@ -243,7 +248,7 @@ def test_sentences(brat, convert, options, n_sentences):
 
 def test_options_reach_the_reader(brat, convert):
     (brat / "a.ann").write_text("T1\tX 0 3;7 9\tAda es\n", encoding="utf8")
-    _, files = convert(brat, "--discontinuous", "first")
+    _, files = convert(brat, "--set", "discontinuous=first")
     assert read(files["notes.spacy"])[0][1] == [("Ada", "X")]
 
 
@@ -261,6 +266,7 @@ def test_other_formats_are_written(source, convert, tmp_path, to):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", WRITERS)
 def test_every_format_is_written_from_any_source(source, convert, tmp_path, to):
     """From annotations, and from the .spacy files made of them."""
@@ -308,23 +314,62 @@ def test_spacy_files_of_an_earlier_call_are_no_sources(source, convert, tmp_path
     assert result.exit_code == 0 and "dev.csv" in files
 
 
+def test_every_option_of_a_format_can_be_set(convert, tmp_path):
+    lines = [
+        {"text": text, "answer": answer}
+        for text, answer in (("Ada", "accept"), ("Bo", "reject"), ("Cy", "ignore"))
+    ]
+    source = tmp_path / "texts.jsonl"
+    source.write_text("\n".join(map(json.dumps, lines)), encoding="utf8")
+    _, files = convert(source)
+    assert [text for text, _, _ in read(files["texts.spacy"])] == ["Ada"]
+    _, files = convert(source, "--set", "answers=reject,ignore")
+    assert [text for text, _, _ in read(files["texts.spacy"])] == ["Bo", "Cy"]
+
+
+def test_option_goes_to_the_reader_or_else_to_the_writer(brat, convert):
+    (brat / "a.ann").write_text("T1\tX 0 3;7 9\tAda es\n", encoding="utf8")
+    options = ["--set", "discontinuous=first", "--set", "base=urn:x:", "--to", "turtle"]
+    result, files = convert(brat, *options)
+    assert result.exit_code == 0, result.output
+    assert "<urn:x:entity/X/Ada>" in files["notes.ttl"].read_text(encoding="utf8")
+
+
+def test_each_file_of_a_folder_must_have_the_option(brat, source, convert):
+    brat.rename(source / "notes")
+    result, files = convert(source, "--set", "discontinuous=first")
+    assert (result.exit_code, files) == (1, None)
+    said = "E318] Unknown option 'discontinuous'. Reading conll04 takes: no options. Writing spacy"
+    assert said in flat(result.output)
+
+
+def test_help_lists_the_options(convert):
+    result = CliRunner().invoke(app, ["jere", "convert", "--help"], env={"COLUMNS": "200"})
+    shown = flat(re.sub(r"[│|]", " ", result.output))
+    for option in ("answers (prodigy)", "base (turtle)", "discontinuous (brat)", "ends (hf)"):
+        assert option in shown
+    assert "key (" not in shown.replace("text_key (", "").replace("spans_key (", "")
+
+
 def test_documents_of_graphs_have_their_ids(brat, convert):
     _, files = convert(brat, "--to", "triples")
     assert json.loads(files["notes.jsonl"].read_text(encoding="utf8"))["document"] == "a"
 
 
 def test_options_reach_the_writer(brat, convert):
-    _, files = convert(brat, "--to", "turtle", "--base", "urn:x:")
+    _, files = convert(brat, "--to", "turtle", "--set", "base=urn:x:")
     assert "<urn:x:entity/PER/Ada>" in files["notes.ttl"].read_text(encoding="utf8")
 
 
 @pytest.mark.parametrize(
     "options, code",
     [
-        (["--to", "csv", "--base", "urn:x:"], "E325"),
-        (["--to", "turtle", "--base", "here"], "E321"),
+        (["--to", "csv", "--set", "base=urn:x:"], "E318"),
+        (["--to", "turtle", "--set", "base=here"], "E321"),
+        (["--to", "turtle", "--set", "key=str"], "E319"),
+        (["--set", "base"], "E317"),
         (["-f", "spacy"], "E324"),
-        (["-f", "spacy", "--ends", "inclusive"], "E313"),
+        (["-f", "spacy", "--set", "ends=inclusive"], "E318"),
     ],
 )
 def test_settings_of_writers_that_cannot_be_are_refused(source, convert, options, code):

@@ -27,20 +27,22 @@ schema = {schema}
 
 [components.relations.model]
 @architectures = "a.Model.v1"
+
+[components.relations.model.spans]
 {model}
 """
 
 
-@pytest.fixture
-def corpus(tmp_path):
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
     """The paths of train.spacy and dev.spacy."""
-    vocab = Vocab()
+    folder, vocab = tmp_path_factory.mktemp("corpus"), Vocab()
     for name, entity in (("train", "PER"), ("dev", "PERSON")):
         doc = Doc(vocab, words=["Ada", "Byron", "met", "Bo"])
         doc.ents = [Span(doc, 0, 2, entity), Span(doc, 3, 4, entity)]
         doc._.relations = [(*doc.ents, "MET")]
-        DocBin(docs=[doc] * 1200, store_user_data=True).to_disk(tmp_path / f"{name}.spacy")
-    return tmp_path / "train.spacy", tmp_path / "dev.spacy"
+        DocBin(docs=[doc] * 1200, store_user_data=True).to_disk(folder / f"{name}.spacy")
+    return folder / "train.spacy", folder / "dev.spacy"
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def run(*args):
     return result.exit_code, " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_all_is_printed(corpus):
     code, output = run("--train", corpus[0], "--dev", corpus[1])
     assert code == 0
@@ -77,11 +80,13 @@ def test_train_alone_is_enough(corpus):
     assert (code, "dev" in output) == (0, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option, found", [([], False), (["-w", "1"], True), (["-w", "2"], False)])
 def test_width_is_an_option(corpus, option, found):
     assert ("more than" in run("--train", corpus[0], *option)[1]) is found
 
 
+@pytest.mark.slow
 def test_config_names_paths_and_settings(config, corpus):
     path = config(corpus[0], model="max_span_width = 1")
     wanted = {
@@ -101,9 +106,10 @@ def test_options_go_before_the_config(config, corpus):
     assert "PERSON" in run(config(corpus[0]), "--train", corpus[1])[1]
 
 
+@pytest.mark.slow
 def test_settings_of_the_config_can_be_changed(config, corpus):
     path = config(model="max_span_width = 2")
-    model = "--components.relations.model.max_span_width"
+    model = "--components.relations.model.spans.max_span_width"
     code, output = run(path, "--paths.train", corpus[1], f"{model}=1")
     assert code == 0
     assert "PERSON" in output and "more than 1 tokens" in output
@@ -116,6 +122,7 @@ def test_unknown_options_and_settings_without_a_config_are_refused(corpus, args)
     assert code == 2 and args[-1] in output
 
 
+@pytest.mark.slow
 def test_texts_that_occur_twice_are_listed(corpus):
     listed = "1,200 Ada Byron met Bo"
     code, output = run("-t", corpus[0], "-d", corpus[1], "--verbose")
@@ -138,6 +145,7 @@ def test_models_without_limit_take_any_width(config, corpus):
     assert config_settings(config(corpus[0]))["max_span_width"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schema, code", [("null", 0), ('"learn"', 0), ('{"MET": {}}', 0), ('{"LOVES": {}}', 1)]
 )
@@ -171,6 +179,7 @@ def test_faults_are_named(config, corpus, tmp_path, args, code):
     assert (exit_code, code in output) == (1, True)
 
 
+@pytest.mark.slow
 def test_function_gives_plain_data(corpus):
     data = debug_data(*corpus, max_span_width=1)
     assert data["splits"]["dev"]["entities"] == {"PERSON": 2400}

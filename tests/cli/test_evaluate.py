@@ -7,7 +7,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_jere.cli.evaluate import print_scores
-from spacy_jere.scorer import score_joint
+from spacy_jere.evaluation.scorer import score_joint
 
 
 @pytest.fixture

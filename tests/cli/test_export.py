@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import spacy_jere.cli  # noqa: F401  (adds `jere` to spaCy's commands)
 from spacy_jere.cli.export import export
-from spacy_jere.formats import WRITERS
+from spacy_jere.export import WRITERS
 
 
 @pytest.fixture
@@ -55,7 +55,11 @@ def test_many_files_and_folders_are_read_in_order(save, tmp_path):
     folder = save("folder/a.spacy", ("Ada", "Bo")).parent
     last = save("last.spacy", ("Cy", "Dee"))
     assert run(folder, last, tmp_path / "out.jsonl")[0] == 0
-    assert triples(tmp_path / "out.jsonl") == [("0", "Ada", "Bo"), ("1", "Bo", "Cy"), ("2", "Cy", "Dee")]  # fmt: skip
+    assert triples(tmp_path / "out.jsonl") == [
+        ("0", "Ada", "Bo"),
+        ("1", "Bo", "Cy"),
+        ("2", "Cy", "Dee"),
+    ]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -71,9 +75,9 @@ def test_suffix_names_the_format(save, tmp_path):
     assert len(networkx.read_graphml(tmp_path / "out.graphml")) == 2
 
 
-def test_base_is_that_of_turtle(save, tmp_path):
+def test_options_reach_the_writer(save, tmp_path):
     path = save("a.spacy", ("Ada", "Bo"))
-    assert run(path, tmp_path / "out.ttl", "--base", "urn:x:")[0] == 0
+    assert run(path, tmp_path / "out.ttl", "--set", "base=urn:x:")[0] == 0
     graph = rdflib.Graph().parse(tmp_path / "out.ttl")
     assert (rdflib.URIRef("urn:x:entity/PER/Ada"), None, None) in graph
 
@@ -83,8 +87,11 @@ def test_base_is_that_of_turtle(save, tmp_path):
     [
         (["{a}", "{out}.xyz"], "E322"),
         (["{a}", "{out}.csv", "--to", "xml"], "E302"),
-        (["{a}", "{out}.csv", "--base", "urn:x:"], "E325"),
-        (["{a}", "{out}.ttl", "--base", "here"], "E321"),
+        (["{a}", "{out}.csv", "--set", "base=urn:x:"], "E318"),
+        (["{a}", "{out}.ttl", "--set", "base=here"], "E321"),
+        (["{a}", "{out}.ttl", "--set", "lone_entities=maybe"], "E314"),
+        (["{a}", "{out}.parquet", "--set", "batch_size=many"], "E327"),
+        (["{a}", "{out}.parquet", "--set", "batch_size=0"], "E327"),
         (["{none}", "{out}.csv"], "E324"),
         (["{a}", "{none}", "{out}.csv"], "E324"),
         (["{empty}", "{out}.csv"], "E324"),

@@ -42,6 +42,7 @@ def settings(nlp):
     }
 
 
+@pytest.mark.slow
 def test_pipeline_predicts_as_the_original(run, tmp_path):
     result = run()
     assert result.exit_code == 0, result.output
@@ -61,7 +62,8 @@ def test_pipeline_predicts_as_the_original(run, tmp_path):
 @pytest.mark.parametrize("lowercase, option", [(True, "--lowercase"), (False, "--cased")])
 def test_every_option(run, folder, tmp_path, lowercase, option):
     types = shutil.move(folder / "types.json", tmp_path / "labels.json")
-    result = run("--types", types, "-l", "de", "--rel-threshold", 0.75, "--max-span-width", 4, option, folder=folder)  # fmt: skip
+    others = ["-l", "de", "--rel-threshold", 0.75, "--max-span-width", 4, option]
+    result = run("--types", types, *others, folder=folder)
     assert result.exit_code == 0, result.output
     expected = {"lang": "de", "rel_threshold": 0.75, "max_span_width": 4, "lowercase": lowercase}
     assert settings(spacy.load(tmp_path / "model")) == expected

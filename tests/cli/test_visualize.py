@@ -85,6 +85,7 @@ def test_a_folder(run, write):
     assert code == 0 and page.count("<svg") == 2
 
 
+@pytest.mark.slow
 def test_style_and_limit(run, write):
     path = write("texts.spacy", ANNOTATED)
     _, _, table = run(path, "--style", "table", "--gold")
@@ -132,6 +133,12 @@ def test_a_broken_file_is_named(run, tmp_path):
 
 
 def test_an_unknown_model_is_named(write, tmp_path):
-    arguments = ["jere", "visualize", "no_such_model", str(write("a.txt", "Ada")), str(tmp_path / "o.html")]  # fmt: skip
+    arguments = [
+        "jere",
+        "visualize",
+        "no_such_model",
+        str(write("a.txt", "Ada")),
+        str(tmp_path / "o.html"),
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1 and "no_such_model" in result.output

@@ -8,6 +8,7 @@ from spacy_jere.formats import (
     align,
     read_records,
 )
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.ade import read, sniff
 
 FILE = """10|Zinc and 🏠 lead gave a rash.|rash|123|127|Zinc|100|104
@@ -17,7 +18,8 @@ FILE = """10|Zinc and 🏠 lead gave a rash.|rash|123|127|Zinc|100|104
 RECORDS = [
     Record(
         "Zinc and 🏠 lead gave a rash.",
-        [RecordEntity(23, 27, "Adverse-Effect"), RecordEntity(0, 4, "Drug"), RecordEntity(11, 15, "Drug")],
+        [RecordEntity(23, 27, "Adverse-Effect"), RecordEntity(0, 4, "Drug"),
+         RecordEntity(11, 15, "Drug")],
         [RecordRelation(0, 1, "Adverse-Effect"), RecordRelation(0, 2, "Adverse-Effect")],
         meta={"orig_id": "10"},
     ),
@@ -94,7 +96,7 @@ def test_faults_are_named_with_their_line(save, line, reason):
     [(FILE, True), ("\n" + FILE, True), ("1|a|b", False), ("a|b|c|d|e|f|g|h", False), ("", False)],
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed
 
 
 @pytest.fixture
@@ -154,6 +156,7 @@ def test_public_corpus_equals_its_spert_files(public, corpus_file):
     assert [solid(x) for x in public] == [solid(x) for x in spert]
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_public_corpus_cuts_few_tokens(public):
     import spacy

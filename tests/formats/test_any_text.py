@@ -79,6 +79,7 @@ def relations_among(entities):
     return [RecordRelation(i, j, "R") for i in range(len(entities)) for j in range(len(entities))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encode", [prodigy, doccano, label_studio])
 @pytest.mark.parametrize("ascii", [True, False])
 @SETTINGS
@@ -96,7 +97,8 @@ def test_characters_as_a_browser_counts_them(save, annotated):
         save(json.dumps(label_studio(*annotated, browser=True)))
     )
     text, entities, _ = annotated
-    # The same text may stand at the characters that both ways of counting mean: then either is right.
+    # The same text may stand at the characters that both ways of counting mean: then either is
+    # right.
     assert [text[x.start : x.end] for x in record.entities] == [
         text[x.start : x.end] for x in entities
     ]

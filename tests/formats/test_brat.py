@@ -12,6 +12,7 @@ from spacy_jere.formats import (
     read_records,
     to_docs,
 )
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.brat import read, sniff, write
 
 TEXT = "Ada and Bo Byron\nlive in New Oslo 🏠 with עדה."
@@ -197,8 +198,8 @@ def test_sniff(pair, tmp_path):
     path = pair()
     (tmp_path / "other.txt").write_text("Ada")
     (tmp_path / "folder").mkdir()
-    assert sniff(path) and sniff(path.with_suffix(".txt")) and sniff(tmp_path)
-    assert not sniff(tmp_path / "other.txt") and not sniff(tmp_path / "folder")
+    assert all(sniff(Head.of(x)) for x in (path, path.with_suffix(".txt"), tmp_path))
+    assert not any(sniff(Head.of(tmp_path / x)) for x in ("other.txt", "folder"))
 
 
 def test_write(tmp_path):

@@ -11,6 +11,7 @@ from spacy_jere.formats import (
     spert_json,
     to_docs,
 )
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.conll04 import read, sniff
 
 FILE = """#doc 12
@@ -62,7 +63,7 @@ def sentence(*tags):
 )  # fmt: skip
 def test_read(save, change):
     path = save(change(FILE))
-    assert sniff(path)
+    assert sniff(Head.of(path))
     assert read(path) == read(str(path)) == RECORDS
 
 
@@ -91,9 +92,11 @@ def test_tags_become_entities_as_in_conlleval(save, tags, entities):
     [
         (f"{ADA}\n", 1, "expected '#doc'"),
         (f"#doc 1\n{ADA}\n1\tmet\tO\t['N']\n", 3, "expected 5 columns separated by tabs, found 4"),
-        (f"#doc 1\n{ADA}\n\n1 met O ['N'] [1]\n", 4, "expected 5 columns separated by tabs, found 1"),
+        (f"#doc 1\n{ADA}\n\n1 met O ['N'] [1]\n", 4,
+         "expected 5 columns separated by tabs, found 1"),
         (f"#doc 1\n{ADA}\n2\tmet\tO\t['N']\t[2]\n", 3, "expected token number 1, found '2'"),
-        (f"#doc 1\n{ADA}\n#doc 2\n1\tmet\tO\t['N']\t[1]\n", 4, "expected token number 0, found '1'"),
+        (f"#doc 1\n{ADA}\n#doc 2\n1\tmet\tO\t['N']\t[1]\n", 4,
+         "expected token number 0, found '1'"),
         ("#doc 1\nx\tAda\tO\t['N']\t[0]\n", 2, "expected token number 0, found 'x'"),
         ("#doc 1\n0\t \tO\t['N']\t[0]\n", 2, "token is empty"),
         ("#doc 1\n0\tAda\tPeop\t['N']\t[0]\n", 2, "expected O, B-label or I-label, found 'Peop'"),
@@ -105,7 +108,8 @@ def test_tags_become_entities_as_in_conlleval(save, tags, entities):
         ("#doc 1\n0\tAda\tO\t['N', 'Kill']\t[0]\n", 2, "2 relation labels, but 1 tails"),
         ("#doc 1\n0\tAda\tO\t[1]\t[0]\n", 2, "labels must be strings"),
         ("#doc 1\n0\tAda\tO\t['N']\t['0']\n", 2, "tails of relations must be token numbers"),
-        (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[2]\n2\t.\tO\t['N']\t[2]\n", 3, "'Kill': no entity ends on token 2"),
+        (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[2]\n2\t.\tO\t['N']\t[2]\n", 3,
+         "'Kill': no entity ends on token 2"),
         (f"#doc 1\n{ADA}\n1\tBo\tB-Peop\t['Kill']\t[9]\n", 3, "'Kill': no entity ends on token 9"),
         (f"#doc 1\n{ADA}\n1\tmet\tO\t['Kill']\t[0]\n", 3, "'Kill': no entity ends on token 1"),
         (f"#doc 1\n{ADA}\n#doc 2\n\n#doc 3\n{ADA}\n", 3, "sentence '2' has no tokens"),
@@ -122,7 +126,7 @@ def test_faults_are_named_with_their_line(save, text, line, reason):
     "text, sniffed", [(FILE, True), ("\n #doc 1", True), ("doc", False), ("[]", False), ("", False)]
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed
 
 
 def test_written_as_spert_json_the_records_stay(save, tmp_path):
@@ -134,6 +138,7 @@ def test_written_as_spert_json_the_records_stay(save, tmp_path):
         assert again.relations == record.relations
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 @pytest.mark.parametrize("split", COUNTS)
 def test_public_corpus_has_its_published_counts(corpus_file, split):

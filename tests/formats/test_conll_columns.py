@@ -1,6 +1,7 @@
 import pytest
 
 from spacy_jere.formats import Record, RecordRelation, SourceError
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.conll_columns import read, sniff
 
 FILE = """# made by hand
@@ -123,4 +124,4 @@ def test_faults_are_named_with_their_line(save, line, reason):
     ],
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed

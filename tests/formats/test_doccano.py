@@ -3,6 +3,7 @@ import json
 import pytest
 
 from spacy_jere.formats import Record, RecordEntity, RecordRelation, SourceError
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.doccano import read, sniff
 
 TEXT = "Ada 🏠 likes New Oslo"
@@ -58,7 +59,8 @@ def test_comments_are_counted(save):
         ({"entities": {}}, "'entities' must be a list"),
         ({"entities": [3]}, "an entity is [start, end, label], or an object with"),
         ({"entities": [[0, 3]]}, "an entity is [start, end, label], or an object with"),
-        ({"entities": [{"id": 1, "label": "X"}]}, "an entity is [start, end, label], or an object with"),
+        ({"entities": [{"id": 1, "label": "X"}]},
+         "an entity is [start, end, label], or an object with"),
         ({"entities": [[0, 21, "X"]]}, "entity 'X' has characters 0:21, but the text has 20"),
         ({"entities": [[3, 3, "X"]]}, "entity 'X' has characters 3:3"),
         ({"entities": [[3, 4, "X"]]}, "which are white space"),
@@ -68,8 +70,10 @@ def test_comments_are_counted(save):
         ({"entities": [{**ENTITIES[0], "id": [1]}]}, "the id of an entity is a number"),
         ({"relations": None}, "'relations' must be a list"),
         ({"relations": [{"from_id": 30, "to_id": 31}]}, "a relation needs from_id, to_id and type"),
-        ({"relations": [{**RELATIONS[0], "to_id": 99}]}, "relation 'LIKES' names 99, which is no entity"),
-        ({"relations": [{**RELATIONS[0], "to_id": [1]}]}, "relation 'LIKES' names [1], which is no entity"),
+        ({"relations": [{**RELATIONS[0], "to_id": 99}]},
+         "relation 'LIKES' names 99, which is no entity"),
+        ({"relations": [{**RELATIONS[0], "to_id": [1]}]},
+         "relation 'LIKES' names [1], which is no entity"),
         ({"relations": [{**RELATIONS[0], "to_id": None}]}, "names None, which is no entity"),
         ({"relations": [{**RELATIONS[0], "type": ""}]}, "a relation needs a label"),
     ],
@@ -109,4 +113,4 @@ def test_escaped_emoji(save):
     ],
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed

@@ -4,6 +4,7 @@ import pytest
 from spacy.vocab import Vocab
 
 from spacy_jere.formats import Record, RecordRelation, SourceError, read_records, to_docs
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.dygie import read, sniff
 
 ITEM = {
@@ -19,9 +20,12 @@ COUNTS = {
     "test": (100, 551, 13401, 1685, 974),
 }
 RELATIONS = {
-    "train": {"COMPARE": 166, "CONJUNCTION": 400, "EVALUATE-FOR": 313, "FEATURE-OF": 173, "HYPONYM-OF": 298, "PART-OF": 179, "USED-FOR": 1690},
-    "dev": {"COMPARE": 29, "CONJUNCTION": 59, "EVALUATE-FOR": 50, "FEATURE-OF": 32, "HYPONYM-OF": 44, "PART-OF": 27, "USED-FOR": 214},
-    "test": {"COMPARE": 38, "CONJUNCTION": 123, "EVALUATE-FOR": 91, "FEATURE-OF": 59, "HYPONYM-OF": 67, "PART-OF": 63, "USED-FOR": 533},
+    "train": {"COMPARE": 166, "CONJUNCTION": 400, "EVALUATE-FOR": 313, "FEATURE-OF": 173,
+              "HYPONYM-OF": 298, "PART-OF": 179, "USED-FOR": 1690},
+    "dev": {"COMPARE": 29, "CONJUNCTION": 59, "EVALUATE-FOR": 50, "FEATURE-OF": 32,
+            "HYPONYM-OF": 44, "PART-OF": 27, "USED-FOR": 214},
+    "test": {"COMPARE": 38, "CONJUNCTION": 123, "EVALUATE-FOR": 91, "FEATURE-OF": 59,
+             "HYPONYM-OF": 67, "PART-OF": 63, "USED-FOR": 533},
 }  # fmt: skip
 
 
@@ -91,7 +95,7 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     "text, sniffed", [(lines(ITEM), True), ("{}", False), ("[]", False), ("", False)]
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed
 
 
 @pytest.mark.corpora
@@ -112,7 +116,7 @@ def test_public_corpus_has_its_published_counts(corpus_file, split):
 @pytest.mark.corpora
 @pytest.mark.parametrize("split, duplicates", [("train", 4), ("dev", 0), ("test", 0)])
 def test_public_corpus_equals_its_spert_files(corpus_file, split, duplicates):
-    """Sentence by sentence; SpERT's files write brackets as brackets and relation labels capitalised."""
+    """Sentence by sentence. SpERT's files write brackets as such and capitalize relation labels."""
     brackets = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]"}
     spert = iter(read_records(corpus_file(f"scierc/spert/scierc_{split}.json")))
     n_duplicates = 0

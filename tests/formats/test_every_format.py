@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from spacy_jere.formats import FORMATS, WRITERS, Record, Records, SourceError, read_records, to_docs
-
-from .conftest import BRAT, EXAMPLES
+from spacy_jere.export import WRITERS
+from spacy_jere.formats import FORMATS, Record, Records, SourceError, read_records, to_docs
+from spacy_jere.formats._reading import Head
 
 NLP = spacy.blank("xx")
 CHANGES = {
@@ -24,8 +24,8 @@ CHANGES = {
 }
 
 
-def test_there_is_an_example_of_each():
-    assert list(EXAMPLES) == list(FORMATS)
+def test_there_is_an_example_of_each(examples):
+    assert list(examples) == list(FORMATS)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -62,7 +62,8 @@ def test_path_may_be_a_string(save_example, name):
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_format_is_guessed(save_example, name, change):
     path = save_example(name, change)
-    sniffed = [other for other, module in FORMATS.items() if module.sniff(path)]
+    head = Head.of(path)
+    sniffed = [other for other, module in FORMATS.items() if module.sniff(head)]
     assert sniffed[0] == name
     assert read_records(path) == read_records(path, name)
 
@@ -82,9 +83,10 @@ def test_examples_become_docs(save_example, name):
 def test_empty_file(save, save_example, name, content):
     if name == "brat":
         # A text in which nothing is annotated
-        save_example(name, lambda _: content)
-        (record,) = read_records(save(content, "data.ann"))
-        assert (record.text, record.entities, record.relations) == (BRAT[0], [], [])
+        path = save_example(name, lambda _: content)
+        (record,) = read_records(path)
+        text = path.with_suffix(".txt").read_text(encoding="utf8")
+        assert (record.text, record.entities, record.relations) == (text, [], [])
         return
     with pytest.raises(SourceError, match=r"data\.txt"):
         read_records(save(content), name)
@@ -96,7 +98,10 @@ def reads_or_names_the_file(name, path):
     def convert(path):
         DocBin(docs=to_docs(FORMATS[name].read(path), NLP), store_user_data=True).to_bytes()
 
-    for function in (FORMATS[name].sniff, convert):
+    def sniff(path):
+        FORMATS[name].sniff(Head.of(path))
+
+    for function in (sniff, convert):
         try:
             function(path)
         except SourceError as error:
@@ -109,16 +114,17 @@ def reads_or_names_the_file(name, path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_truncated_example_is_read_or_refused(save_example, name):
-    _, text = EXAMPLES[name]
+def test_every_truncated_example_is_read_or_refused(save_example, examples, name):
+    _, text = examples[name]
     for length in range(0, len(text), 3):
         reads_or_names_the_file(name, save_example(name, lambda x, n=length: x[:n]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
-def test_example_with_one_changed_byte_is_read_or_refused(save_example, name):
+def test_example_with_one_changed_byte_is_read_or_refused(save_example, examples, name):
     rng = random.Random(0)
-    data = EXAMPLES[name][1].encode("utf8")
+    data = examples[name][1].encode("utf8")
     for _ in range(300):
         position = rng.randrange(len(data))
         byte = rng.choice(b'\x00\t\n "-0123456789:;|,[]{}\\aeE\xe9\xff')
@@ -126,26 +132,31 @@ def test_example_with_one_changed_byte_is_read_or_refused(save_example, name):
         reads_or_names_the_file(name, save_example(name, lambda _, x=changed: x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
-def test_shuffled_lines_are_read_or_refused(save_example, name):
+def test_shuffled_lines_are_read_or_refused(save_example, examples, name):
     rng = random.Random(0)
     for _ in range(50):
-        lines = EXAMPLES[name][1].split("\n")
+        lines = examples[name][1].split("\n")
         rng.shuffle(lines)
         reads_or_names_the_file(name, save_example(name, lambda _, x=lines: "\n".join(x)))
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("other", FORMATS)
-def test_each_reader_on_the_other_formats(save_example, name, other):
-    reads_or_names_the_file(name, save_example(name, lambda _: EXAMPLES[other][1]))
+def test_each_reader_on_the_other_formats(save_example, examples, name, other):
+    reads_or_names_the_file(name, save_example(name, lambda _: examples[other][1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(content=st.binary(max_size=200) | st.text(max_size=100).map(lambda x: x.encode("utf8", "replace")))  # fmt: skip
+@given(
+    content=st.binary(max_size=200)
+    | st.text(max_size=100).map(lambda x: x.encode("utf8", "replace"))
+)
 def test_anything_at_all_is_read_or_refused(save_example, name, content):
     reads_or_names_the_file(name, save_example(name, lambda _: content))
 
@@ -168,10 +179,11 @@ def replacements(value):
                 yield [*value[:i], changed, *value[i + 1 :]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["label_studio", "spert", "dygie", "hf", "prodigy", "doccano"])
-def test_json_of_any_shape_is_read_or_refused(save_example, name):
-    is_array = EXAMPLES[name][1].startswith("[")
-    first = EXAMPLES[name][1] if is_array else EXAMPLES[name][1].split("\n")[0]
+def test_json_of_any_shape_is_read_or_refused(save_example, examples, name):
+    is_array = examples[name][1].startswith("[")
+    first = examples[name][1] if is_array else examples[name][1].split("\n")[0]
     for value in replacements(json.loads(first)):
         reads_or_names_the_file(name, save_example(name, lambda _, x=value: json.dumps(x)))
 

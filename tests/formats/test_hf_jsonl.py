@@ -3,6 +3,7 @@ import json
 import pytest
 
 from spacy_jere.formats import Record, RecordRelation, SourceError, read_records
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.hf_jsonl import read, sniff
 
 WORDS = ["Ada", "likes", "New", "Oslo🏠"]
@@ -79,4 +80,4 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     "text, sniffed", [(json.dumps(EXCLUSIVE), True), ('{"tokens": []}', False), ("", False)]
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed

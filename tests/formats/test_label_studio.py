@@ -4,6 +4,7 @@ import json
 import pytest
 
 from spacy_jere.formats import Record, RecordEntity, RecordRelation, SourceError
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.label_studio import read, sniff
 
 TEXT = "Ada 🏠 likes New Oslo"
@@ -15,7 +16,13 @@ def region(name, start, end, *labels, **value):
 
 
 def link(head, tail, *labels, direction="right"):
-    return {"type": "relation", "from_id": head, "to_id": tail, "direction": direction, "labels": list(labels)}  # fmt: skip
+    return {
+        "type": "relation",
+        "from_id": head,
+        "to_id": tail,
+        "direction": direction,
+        "labels": list(labels),
+    }
 
 
 def task(*result, **changes):
@@ -187,7 +194,8 @@ def test_key_of_the_text(read_items, data, text_key):
     "item, reason",
     [
         (task(data=None), "'data' must be an object"),
-        (task(data={"a": "x", "b": "y"}), "there is no 'text': name the key of the text with text_key"),
+        (task(data={"a": "x", "b": "y"}),
+         "there is no 'text': name the key of the text with text_key"),
         (task(data={"text": ""}), "'text' must be a string that is not empty"),
         (task(annotations=None), "'annotations' must be a list"),
         (task(annotations=[3]), "each of the 'annotations' must be an object"),
@@ -203,7 +211,8 @@ def test_key_of_the_text(read_items, data, text_key):
         (task(region("a", 0, 3, labels="X")), "'labels' must be a list"),
         (task(ADA, link("a", "z", "R")), "a relation names 'z', which is no region"),
         (task(ADA, link("a", ["z"], "R")), "a relation names ['z'], which is no region"),
-        (task(ADA, TOWN, link("a", "b", "R", direction="up")), "direction of a relation is one of right, left, bi, found 'up'"),
+        (task(ADA, TOWN, link("a", "b", "R", direction="up")),
+         "direction of a relation is one of right, left, bi, found 'up'"),
         (task(ADA, TOWN, link("a", "b", 3)), "a relation needs a label"),
         (task(ADA, TOWN, {**link("a", "b"), "labels": "R"}), "'labels' must be a list"),
     ],
@@ -226,4 +235,4 @@ def test_faults_are_named_with_their_line(save, item, reason):
     ],
 )
 def test_sniff(save, item, sniffed):
-    assert sniff(save(json.dumps(copy.deepcopy(item)))) is sniffed
+    assert sniff(Head.of(save(json.dumps(copy.deepcopy(item))))) is sniffed

@@ -4,6 +4,7 @@ import pytest
 import spacy
 
 from spacy_jere.formats import Record, RecordEntity, RecordRelation, SourceError, to_docs
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.prodigy import read, sniff
 
 TEXT = "Ada-Marie likes 🏠 Oslo."
@@ -29,9 +30,11 @@ ITEM = {
     "text": TEXT,
     "_input_hash": 1,
     "_task_hash": 7,
-    "tokens": [{"text": TEXT[i:j], "start": i, "end": j, "id": n, "ws": False, "disabled": False} for n, (i, j) in enumerate(TOKENS)],
+    "tokens": [{"text": TEXT[i:j], "start": i, "end": j, "id": n, "ws": False, "disabled": False}
+               for n, (i, j) in enumerate(TOKENS)],
     "spans": [span(0, 9, "PER"), span(0, 3, "NAME"), span(18, 22, "LOC")],
-    "relations": [relation(span(0, 9, "PER"), span(18, 22, "LOC"), "LIKES"), relation(span(0, 3, "NAME"), span(0, 9, "PER"), "OF")],
+    "relations": [relation(span(0, 9, "PER"), span(18, 22, "LOC"), "LIKES"),
+                  relation(span(0, 3, "NAME"), span(0, 9, "PER"), "OF")],
     "answer": "accept",
     "_view_id": "relations",
 }  # fmt: skip
@@ -91,7 +94,10 @@ def test_entities_only(save):
 
 
 def test_answers(save):
-    items = [changed(answer=x, text=f"{TEXT} {x}", tokens="left out") for x in ("accept", "reject", "ignore", "ignore", "left out")]  # fmt: skip
+    items = [
+        changed(answer=x, text=f"{TEXT} {x}", tokens="left out")
+        for x in ("accept", "reject", "ignore", "ignore", "left out")
+    ]
     path = save(lines(*items))
     accepted = read(path)
     assert [x.text[-6:] for x in accepted] == ["accept", "ft out"]
@@ -162,4 +168,4 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     ],
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text)) is sniffed
+    assert sniff(Head.of(save(text))) is sniffed

@@ -1,14 +1,18 @@
-"""The public corpora, converted as a user does it: the counts are those that their publishers or their readers gave.
+"""The public corpora, converted as a user does it: the counts are those that their publishers or
+their readers gave.
 
-ADE's tokens are those of spaCy's English tokenizer where the file has none, so they are not compared there.
+ADE's tokens are those of spaCy's English tokenizer where the file has none, so they are not
+compared there.
 """
 
 import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_jere.cli.convert import convert, count_labels
-from spacy_jere.formats import read_records, to_docs, write_docs
+from spacy_jere.cli.convert import convert
+from spacy_jere.debug_data.counts import count_labels
+from spacy_jere.export import write_docs
+from spacy_jere.formats import read_records, to_docs
 
 pytestmark = pytest.mark.corpora
 
@@ -30,11 +34,15 @@ SCIERC_COUNTS = {
     "test": ((1685, 241, 158, 430, 71, 522, 263), (974, 38, 123, 91, 59, 67, 63, 533)),
 }
 COUNTS = {
-    "conll04/multihead/train.txt": (CONLL04, (910, 26804), (3393, 1204, 596, 1145, 448), (1273, 203, 342, 245, 241, 242)),
-    "conll04/multihead/dev.txt": (CONLL04, (243, 6975), (877, 337, 190, 225, 125), (353, 18, 79, 67, 106, 83)),
+    "conll04/multihead/train.txt": (CONLL04, (910, 26804), (3393, 1204, 596, 1145, 448),
+                                    (1273, 203, 342, 245, 241, 242)),
+    "conll04/multihead/dev.txt": (CONLL04, (243, 6975), (877, 337, 190, 225, 125),
+                                  (353, 18, 79, 67, 106, 83)),
     "conll04/multihead/test.txt": (CONLL04, (288, 8408), *CONLL04_TEST),
-    "conll04/spert/conll04_train.json": (CONLL04, (922, 26525), (3377, 1219, 616, 1087, 455), (1283, 179, 330, 247, 271, 256)),
-    "conll04/spert/conll04_dev.json": (CONLL04, (231, 6993), (893, 322, 170, 283, 118), (343, 42, 91, 65, 76, 69)),
+    "conll04/spert/conll04_train.json": (CONLL04, (922, 26525), (3377, 1219, 616, 1087, 455),
+                                         (1283, 179, 330, 247, 271, 256)),
+    "conll04/spert/conll04_dev.json": (CONLL04, (231, 6993), (893, 322, 170, 283, 118),
+                                       (343, 42, 91, 65, 76, 69)),
     "conll04/spert/conll04_test.json": (CONLL04, (288, 8336), *CONLL04_TEST),
     "ade/spert/ade_full.json": (ADE, (4272, 90714), (10839, 5776, 5063), (6821, 6821)),
     "ade/original/DRUG-AE.rel": (ADE, (4272, None), (10839, 5776, 5063), (6821, 6821)),
@@ -47,7 +55,8 @@ COUNTS = {
 }  # fmt: skip
 # Other places of a file
 PLACES = {f"conll04/multihead/{x}.txt": (f"conll04/{x}.txt",) for x in ("train", "dev", "test")}
-# Of each of ADE's ten splits: sentences of train; sentences, entities, relations and those with overlapping ends of test
+# Of each of ADE's ten splits: sentences of train; sentences, entities, relations and those with
+# overlapping ends of test
 SPLITS = [
     (3845, 427, 1070, 666, 12),
     (3845, 427, 1126, 724, 15),

@@ -6,15 +6,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
+from spacy_jere.export import WRITERS, write_docs
 from spacy_jere.formats import (
     FORMATS,
-    WRITERS,
     Record,
     RecordEntity,
     RecordRelation,
     read_records,
     to_docs,
-    write_docs,
 )
 
 NLP = spacy.blank("xx")

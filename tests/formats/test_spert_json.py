@@ -14,6 +14,7 @@ from spacy_jere.formats import (
     read_records,
     to_docs,
 )
+from spacy_jere.formats._reading import Head
 from spacy_jere.formats.spert_json import read, sniff, write
 
 FILE = """[
@@ -21,7 +22,8 @@ FILE = """[
  "entities": [{"type": "PER", "start": 0, "end": 1}, {"type": "LOC", "start": 3, "end": 5}],
  "relations": [{"type": "LIVES_IN", "head": 0, "tail": 1}],
  "text": "Ada lives in New Oslo.", "orig_id": "a-1", "further": null},
-{"tokens": ["Bo", "\u2028", "sleeps"], "entities": [{"type": "PER", "start": 0, "end": 1}], "relations": []},
+{"tokens": ["Bo", "\u2028", "sleeps"],
+ "entities": [{"type": "PER", "start": 0, "end": 1}], "relations": []},
 {"tokens": ["עדה", "🏠"], "entities": []}
 ]
 """
@@ -76,7 +78,7 @@ def item(**changes):
 )
 def test_read(save, change):
     path = save(change(FILE), "data.json")
-    assert sniff(path)
+    assert sniff(Head.of(path))
     assert read(path) == read(str(path)) == RECORDS
 
 
@@ -124,11 +126,14 @@ PER = {"type": "PER", "start": 0, "end": 1}
         ({"entities": [PER, {**PER, "end": 4}]}, "'PER' has tokens 0:4, but the sentence has 3"),
         ({"entities": [{**PER, "start": 1}]}, "'PER' has tokens 1:1"),
         ({"entities": [{**PER, "start": -1}]}, "'PER' has tokens -1:1"),
-        ({"tokens": ["\n", "Bo"], "entities": [PER]}, "'PER' has tokens 0:1, which are white space"),
+        ({"tokens": ["\n", "Bo"], "entities": [PER]},
+         "'PER' has tokens 0:1, which are white space"),
         ({"relations": [{"head": 0, "tail": 1}]}, "a relation needs"),
         ({"relations": [[0, 1, "MET"]]}, "a relation needs"),
-        ({"entities": [PER], "relations": [{"type": "MET", "head": 0, "tail": 1}]}, "'MET' names entity 1, but there are 1"),
-        ({"entities": [PER], "relations": [{"type": "MET", "head": -1, "tail": 0}]}, "'MET' names entity -1"),
+        ({"entities": [PER], "relations": [{"type": "MET", "head": 0, "tail": 1}]},
+         "'MET' names entity 1, but there are 1"),
+        ({"entities": [PER], "relations": [{"type": "MET", "head": -1, "tail": 0}]},
+         "'MET' names entity -1"),
         ({"text": "Ada met Cy"}, "'text' and 'tokens'"),
         ({"text": ""}, "'text' and 'tokens'"),
         ({"text": 7, "tokens": ["7"]}, "'text' and 'tokens'"),
@@ -145,7 +150,7 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     "text, sniffed", [(FILE, True), ('{"tokens": []}', False), ('["Ada"]', False), ("", False)]
 )
 def test_sniff(save, text, sniffed):
-    assert sniff(save(text, "data.json")) is sniffed
+    assert sniff(Head.of(save(text, "data.json"))) is sniffed
 
 
 def test_write_then_read_gives_the_same_records(vocab, tmp_path):

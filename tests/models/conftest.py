@@ -1,4 +1,5 @@
-"""What the tests of span-based heads share: a batch of three windows, and the formulas of SpERT, one span at a time."""
+"""What the tests of span-based heads share: a batch of three windows, and the formulas of SpERT,
+one span at a time."""
 
 from itertools import permutations
 from types import SimpleNamespace
@@ -6,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from spacy_jere.models.joint import Entities, Targets
+from spacy_jere.models.types import Entities, Targets
 
 LENGTHS = [4, 1, 6]
 # Window, start, end (through all windows), label
@@ -18,23 +19,26 @@ SETTINGS = {
     "context_width": 2,
     "n_entity_labels": 2,
     "n_relation_labels": 3,
+    "n_widths": 3,
+    "re_loss_weight": 2.5,
+}
+SPANS = {
     "max_span_width": 3,
     "width_embedding": 2,
-    "n_widths": 3,
+    "span_ends": False,
     "negative_entities": 5,
     "negative_relations": 2,
     "dropout": 0.0,
     "classifier_hidden": None,
+}
+BIRNN = {
     "cell": "gru",
     "hidden": 4,
     "shared_layers": 0,
     "ner_layers": 0,
     "re_layers": 0,
-    "birnn_dropout": 0.0,
-    "token_dropout": 0.0,
+    "word_dropout": 0.0,
     "keep_tokens": True,
-    "span_ends": False,
-    "re_loss_weight": 2.5,
 }
 
 
@@ -70,7 +74,9 @@ def span_vector(head, window, start, end):
     """Equation 1: c ∘ f(s) ∘ w_|s|."""
     vectors = inputs()[0]
     context = vectors[sum(LENGTHS[:window])][:2]
-    return torch.cat([context, vectors[start:end, 2:].max(0).values, width_vector(head, start, end)])  # fmt: skip
+    return torch.cat(
+        [context, vectors[start:end, 2:].max(0).values, width_vector(head, start, end)]
+    )
 
 
 def pair_vector(head, first, second):
@@ -87,15 +93,25 @@ def every_span(max_width=3):
     rows, first = [], 0
     for window, length in enumerate(LENGTHS):
         last = first + length
-        rows += [(window, i, j) for i in range(first, last) for j in range(i + 1, min(i + max_width, last) + 1)]  # fmt: skip
+        rows += [
+            (window, i, j)
+            for i in range(first, last)
+            for j in range(i + 1, min(i + max_width, last) + 1)
+        ]
         first = last
     return rows
 
 
-def make_head(kind, **settings):
-    """A head that finds entities: the weights of its classifiers are large."""
-    torch.manual_seed(0)
-    head = kind(**settings).double()
+def make_head(kind, **changes):
+    """A head that finds entities: the weights of its classifiers are large.
+
+    changes: Settings of the head and of its parts, by their names.
+    """
+    torch.manual_seed(2)
+    own = {x: y for x, y in changes.items() if x not in {*SPANS, *BIRNN}}
+    spans, birnn = ({x: changes.get(x, y) for x, y in part.items()} for part in (SPANS, BIRNN))
+    parts = {"spans": spans, "birnn": {**birnn, "dropout": 0.0}}
+    head = kind(**{**SETTINGS, **own}, **parts).double()
     with torch.no_grad():
         for name, weights in head.named_parameters():
             if "encoder" not in name and weights.ndim == 2:
@@ -113,7 +129,6 @@ def spert_batch():
         rows=ENTITIES,
         relations=RELATIONS,
         pairs=PAIRS,
-        settings=SETTINGS,
         entities=entities,
         targets=targets,
         inputs=inputs,

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spacy_jere.models.layers.crf import IMPOSSIBLE, EntityCRF, n_tags
+from spacy_jere.models.types import Entities
 
 N_LABELS = 2
 TAGS = {
@@ -119,15 +120,15 @@ def test_tokens_without_annotation_sum_over_all_their_tags(crf, scheme, emission
     assert torch.isclose(loss[window], -probabilities[torch.tensor(fits)].sum().log(), atol=1e-9)
 
 
-def test_best_spans_equal_the_best_of_all_sequences(crf, mask):
+def test_best_entities_equal_the_best_of_all_sequences(crf, mask):
     for seed in range(20):
         emissions = random_emissions(crf, seed)
-        spans = crf.best_spans(emissions, mask)
+        found, _ = crf.best_entities(emissions, mask)
         expected = []
         for window, length in enumerate(LENGTHS):
             tags, probabilities = distribution(crf, emissions[:, window], length)
             expected += [(window, *span) for span in spans_of(crf, tags[probabilities.argmax()])]
-        assert list(zip(*(x.tolist() for x in spans[:4]))) == expected
+        assert list(zip(*(x.tolist() for x in found))) == expected
 
 
 def test_span_probability_equals_enumeration(crf, emissions, mask):
@@ -138,14 +139,14 @@ def test_span_probability_equals_enumeration(crf, emissions, mask):
             has_it = torch.tensor([span in spans_of(crf, x) for x in tags])
             rows.append((window, *span))
             expected.append(probabilities[has_it].sum())
-    window, start, end, label = torch.tensor(rows).T
-    found = crf._span_probability(emissions, mask, window, start, end, label)
+    found = crf._probabilities(emissions, mask, Entities(*torch.tensor(rows).T))
     assert len(rows) == 2 * (1 + 6 + 10)
     assert torch.allclose(found, torch.stack(expected))
 
 
 def test_mean_of_several(crf, scheme):
-    """Under the mean of weights and emissions a sequence is as likely as the geometric mean says."""
+    """Under the mean of weights and emissions a sequence is as likely as the geometric mean
+    says."""
     crfs = [crf, EntityCRF(N_LABELS, scheme).double(), EntityCRF(N_LABELS, scheme).double()]
     before = [x.clone() for x in crf.parameters()]
     emissions = [random_emissions(crf, seed)[:, 0] for seed in range(3)]
@@ -156,10 +157,10 @@ def test_mean_of_several(crf, scheme):
     assert all(torch.equal(x, y) for x, y in zip(crf.parameters(), before))
 
 
-def test_best_spans_carry_their_probability(crf, emissions, mask):
-    spans = crf.best_spans(emissions, mask)
-    assert len(spans.window)
-    assert torch.equal(spans.probability, crf._span_probability(emissions, mask, *spans[:4]))
+def test_best_entities_carry_their_probability(crf, emissions, mask):
+    found, probabilities = crf.best_entities(emissions, mask)
+    assert len(found.window)
+    assert torch.equal(probabilities, crf._probabilities(emissions, mask, found))
 
 
 def test_padding_does_not_matter(crf, emissions, mask):
@@ -170,8 +171,9 @@ def test_padding_does_not_matter(crf, emissions, mask):
     allowed[:, :, 0] = True
     loss = crf.negative_log_likelihood(emissions, allowed[:4], mask)
     assert torch.allclose(crf.negative_log_likelihood(garbage, allowed, longer), loss)
-    for plain, padded in zip(crf.best_spans(emissions, mask), crf.best_spans(garbage, longer)):
-        assert torch.allclose(plain, padded)
+    plain, padded = crf.best_entities(emissions, mask), crf.best_entities(garbage, longer)
+    for x, y in zip([*plain[0], plain[1]], [*padded[0], padded[1]]):
+        assert torch.allclose(x, y)
 
 
 def test_forbidden_transitions_are_never_decoded(crf, scheme):
@@ -183,10 +185,10 @@ def test_forbidden_transitions_are_never_decoded(crf, scheme):
     with torch.no_grad():  # as a careless optimizer might leave them
         for weights in crf.parameters():
             weights.fill_(3.0)
-    spans = crf.best_spans(emissions, mask)
+    _, probabilities = crf.best_entities(emissions, mask)
     assert all(is_allowed(crf, path) for path in crf.decode(emissions, mask))
     assert (crf.transitions[0, inside] == IMPOSSIBLE).all()
-    assert ((spans.probability > 0) & (spans.probability <= 1)).all()
+    assert ((probabilities > 0) & (probabilities <= 1)).all()
 
 
 def test_transitions_of_allowed_sequences_are_possible_and_no_others(crf):
@@ -200,7 +202,8 @@ def test_transitions_of_allowed_sequences_are_possible_and_no_others(crf):
 
 
 def test_tags_of_spans(crf, scheme):
-    tags = crf.tags_of(torch.tensor([0, 4, 5]), torch.tensor([3, 5, 7]), torch.tensor([1, 0, 0]), 8)
+    rows = [(0, 0, 3, 1), (0, 4, 5, 0), (0, 5, 7, 0)]
+    tags = crf.tags_of(Entities(*torch.tensor(rows).T), 8)
     expected = {
         "bio": ["B-1", "I-1", "I-1", "O", "B-0", "B-0", "I-0", "O"],
         "biluo": ["B-1", "I-1", "L-1", "O", "U-0", "B-0", "L-0", "O"],
@@ -226,7 +229,8 @@ def test_gradient_reaches_emissions_and_weights(crf, scheme, emissions, mask):
 def test_no_spans_where_everything_is_outside(crf, mask):
     emissions = torch.zeros(4, 3, crf.num_tags).double()
     emissions[:, :, 0] = 100
-    assert all(len(x) == 0 for x in crf.best_spans(emissions, mask))
+    found, probabilities = crf.best_entities(emissions, mask)
+    assert all(len(x) == 0 for x in (*found, probabilities))
 
 
 @pytest.mark.parametrize(

@@ -146,12 +146,12 @@ def test_dropout_of_training_reaches_modules_without_a_rate(rate, expected):
 
 
 def test_dropout_reaches_the_joint_model(make_nlp, model_config):
-    nlp, examples = make_nlp(model=model_config(birnn_dropout=None, pair_dropout=0.5))
+    nlp, examples = make_nlp(model=model_config(birnn={"dropout": None}, pair_dropout=0.5))
     model = nlp.get_pipe("joint_ner_re").model
     (module,) = model.shims[0]._model.networks
     for drop in (0.3, 0.0):
         nlp.update(examples, drop=drop)
-        rates = module.shared.dropout.p, module.ner.dropout.p, module.pair_dropout.p
+        rates = module.birnn.shared.dropout.p, module.birnn.ner.dropout.p, module.pair_dropout.p
         assert rates == (drop, drop, 0.5)
     set_dropout_rate(model, 0.2)
-    assert module.shared.dropout.p == 0.0  # takes effect in the next update
+    assert module.birnn.shared.dropout.p == 0.0  # takes effect in the next update

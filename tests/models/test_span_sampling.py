@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spacy_jere.models.layers.span_sampling import sample, sample_pairs, sample_spans
-from spacy_jere.models.layers.spans import Spans
+from spacy_jere.models.types import Entities, Targets
 
 LENGTHS = [8, 1, 12]
 # Window, start, end (through all windows), label
@@ -16,18 +16,26 @@ GOLD = [(0, 1, 3, 1), (0, 2, 3, 0), (2, 9, 13, 2), (2, 20, 21, 0)]
 RELATIONS = [(0, 1, 2), (0, 1, 0), (3, 2, 1)]
 
 
-def gold(rows=GOLD):
-    return Spans(*torch.tensor(rows, dtype=torch.long).reshape(-1, 4).T[:3])
+def make_targets(rows, unknown=(), relations=(), symmetric=(), relations_known=(1, 1, 1)):
+    known = torch.ones(sum(LENGTHS), dtype=torch.bool)
+    known[list(unknown)] = False
+    relations = torch.tensor(relations, dtype=torch.long).reshape(-1, 3)
+    both_ways = [label in symmetric for label in relations[:, 2].tolist()]
+    return Targets(
+        Entities(*torch.tensor(rows, dtype=torch.long).reshape(-1, 4).T),
+        torch.ones(len(rows), dtype=torch.bool),
+        known,
+        relations,
+        torch.tensor(both_ways, dtype=torch.bool),
+        torch.tensor(relations_known, dtype=torch.bool),
+    )
 
 
 def draw_spans(seed=0, unknown=(), rows=GOLD, max_width=3, n_negatives=4, **settings):
     """RETURNS: Window, start, end and label of each, none being -1."""
-    known = torch.ones(sum(LENGTHS), dtype=torch.bool)
-    known[list(unknown)] = False
-    labels = torch.tensor([row[3] for row in rows], dtype=torch.long)
     settings = {"max_width": max_width, "n_negatives": n_negatives, **settings}
     torch.manual_seed(seed)
-    spans, found = sample_spans(torch.tensor(LENGTHS), gold(rows), labels, known, **settings)
+    spans, found = sample_spans(torch.tensor(LENGTHS), make_targets(rows, unknown), **settings)
     return list(zip(*(x.tolist() for x in spans), (found - 1).tolist()))
 
 
@@ -49,9 +57,9 @@ def possible(max_width, unknown=(), rows=GOLD):
 
 
 @pytest.mark.parametrize("n_negatives", [0, 1, 4, 100])
-@pytest.mark.parametrize("prefer_near_misses", [False, True])
-def test_number_of_spans_in_each_window(n_negatives, prefer_near_misses):
-    drawn = draw_spans(n_negatives=n_negatives, prefer_near_misses=prefer_near_misses)
+@pytest.mark.parametrize("hard_negatives", [False, True])
+def test_number_of_spans_in_each_window(n_negatives, hard_negatives):
+    drawn = draw_spans(n_negatives=n_negatives, hard_negatives=hard_negatives)
     assert drawn[: len(GOLD)] == GOLD  # also wider than max_width
     negatives = negatives_of(drawn)
     assert len(set(negatives)) == len(negatives) == len(drawn) - len(GOLD)
@@ -78,33 +86,31 @@ def test_nothing_annotated():
     assert draw_spans(unknown=range(sum(LENGTHS)), rows=[]) == []
 
 
-def is_near(span, rows=GOLD):
+def is_hard(span, rows=GOLD):
     tokens = set(range(*span[1:]))
     golds = [set(range(*row[1:3])) for row in rows if row[0] == span[0]]
     return any(2 * len(tokens & x) >= len(tokens | x) for x in golds)
 
 
-def n_near(seed, n_negatives, prefer_near_misses=True):
-    drawn = draw_spans(
-        seed, max_width=5, n_negatives=n_negatives, prefer_near_misses=prefer_near_misses
-    )
-    return Counter(x[0] for x in negatives_of(drawn) if is_near(x))
+def n_hard(seed, n_negatives, hard_negatives=True):
+    drawn = draw_spans(seed, max_width=5, n_negatives=n_negatives, hard_negatives=hard_negatives)
+    return Counter(x[0] for x in negatives_of(drawn) if is_hard(x))
 
 
-def test_near_misses_are_preferred_up_to_half():
-    there = Counter(x[0] for x in possible(5) if is_near(x))
+def test_hard_negatives_are_preferred_up_to_half():
+    there = Counter(x[0] for x in possible(5) if is_hard(x))
     assert there == {0: 6, 2: 9}
     for seed in range(20):
-        found = n_near(seed, 6)
+        found = n_hard(seed, 6)
         assert found[0] >= 3 and found[2] >= 3
-        assert n_near(seed, 20) == there  # fewer than half
-    assert min(n_near(seed, 6, False)[2] for seed in range(20)) < 3
+        assert n_hard(seed, 20) == there  # fewer than half
+    assert min(n_hard(seed, 6, False)[2] for seed in range(20)) < 3
 
 
 def test_the_other_half_is_drawn_from_all_that_is_left():
-    """Of the first window 3 near misses and 25 spans are left, 3 of which are drawn."""
+    """Of the first window 3 hard negatives and 25 spans are left, 3 of which are drawn."""
     assert len([x for x in possible(5) if x[0] == 0]) == 28
-    more = sum(n_near(seed, 6)[0] - 3 for seed in range(300)) / 300
+    more = sum(n_hard(seed, 6)[0] - 3 for seed in range(300)) / 300
     assert 0.7 * 3 * 3 / 25 < more < 1.3 * 3 * 3 / 25
 
 
@@ -130,22 +136,18 @@ def draw_pairs(
     seed=0, rows=GOLD, relations=RELATIONS, symmetric=(), known=(1, 1, 1), n_labels=3, n_negatives=4
 ):
     """RETURNS: Head, tail and the labels of each pair."""
-    relations = torch.tensor(relations, dtype=torch.long).reshape(-1, 3)
-    two_ways = torch.tensor([label in symmetric for label in relations[:, 2].tolist()], dtype=bool)
+    targets = make_targets(rows, (), relations, symmetric, known)
     torch.manual_seed(seed)
-    heads, tails, truth = sample_pairs(
-        gold(rows),
-        relations,
-        two_ways,
-        torch.tensor(known, dtype=torch.bool),
-        n_labels=n_labels,
-        n_negatives=n_negatives,
-    )
+    heads, tails, truth = sample_pairs(targets, n_labels=n_labels, n_negatives=n_negatives)
     labels = [tuple(torch.nonzero(row)[:, 0].tolist()) for row in truth]
     return list(zip(heads.tolist(), tails.tolist(), labels))
 
 
-MANY = [(0, i, i + 1, 0) for i in range(6)] + [(1, 8, 9, 0)] + [(2, 9 + i, 11 + i, 1) for i in range(5)]  # fmt: skip
+MANY = (
+    [(0, i, i + 1, 0) for i in range(6)]
+    + [(1, 8, 9, 0)]
+    + [(2, 9 + i, 11 + i, 1) for i in range(5)]
+)
 
 
 @pytest.mark.parametrize("n_negatives", [0, 1, 7, 100])

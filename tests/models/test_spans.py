@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from spacy_jere.models.layers import spans as module
-from spacy_jere.models.layers.spans import Spans, all_spans, among, best_overlap, classified
+from spacy_jere.models.layers.spans import all_spans, among, best_overlap, classified
+from spacy_jere.models.types import Spans
 
 LENGTHS = [[], [1], [3], [1, 1], [4, 1, 6], [2, 12, 3]]
 
@@ -67,7 +68,7 @@ def test_neighbours_across_windows_do_not_overlap():
 def test_classified():
     rows = [(0, 0, 1), (0, 0, 2), (1, 3, 4), (1, 3, 5)]
     probabilities = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [0.5, 0.5, 0]])
-    found, label, scores = classified(make_spans(rows), probabilities)
-    assert rows_of(found) == rows[1:3]
-    assert label.tolist() == [1, 0]
+    found, scores = classified(make_spans(rows), probabilities)
+    assert rows_of(found.spans) == rows[1:3]
+    assert found.label.tolist() == [1, 0]
     assert scores.tolist() == pytest.approx([0.5, 0.8])

@@ -10,7 +10,7 @@ from spacy_jere.models.spert import SpERT
 @pytest.fixture
 def make_head(spert_batch):
     def _make_head(**changes):
-        return spert_batch.make_head(SpERT, **{**spert_batch.settings, **changes})
+        return spert_batch.make_head(SpERT, **changes)
 
     return _make_head
 
@@ -36,7 +36,9 @@ def test_entities_are_the_spans_with_a_most_probable_label(
     with torch.no_grad():
         found = head.candidates(*spert_batch.inputs())
         probabilities = span_probabilities(head, spert_batch, spans)
-    expected = [(*span, int(row.argmax()) - 1) for span, row in zip(spans, probabilities) if row.argmax()]  # fmt: skip
+    expected = [
+        (*span, int(row.argmax()) - 1) for span, row in zip(spans, probabilities) if row.argmax()
+    ]
     assert list(zip(*(x.tolist() for x in found.entities))) == expected
     assert 0 < len(expected) < len(spans)
     scores = [float(row.max()) for row in probabilities if row.argmax()]
@@ -56,7 +58,8 @@ def test_relation_scores_equal_the_formula(make_head, spert_batch, classifier_hi
 
 @pytest.mark.parametrize("seed", range(3))
 def test_losses_equal_the_formulas_over_what_was_sampled(make_head, spert_batch, record, seed):
-    """Equation 5: the cross-entropy of spans and 2.5 times the binary one of pairs, both as means."""
+    """Equation 5: the cross-entropy of spans and 2.5 times the binary one of pairs, both as
+    means."""
     head, sampled = make_head(), record(spert)
     torch.manual_seed(seed)
     losses = head.losses(*spert_batch.inputs(), spert_batch.targets())

@@ -1,4 +1,5 @@
-"""Checkpoints of the original SpERT: the numbers that the original gave, and what can be wrong with a folder."""
+"""Checkpoints of the original SpERT: the numbers that the original gave, and what can be wrong with
+a folder."""
 
 import json
 import pickle
@@ -12,10 +13,10 @@ from spacy.tokens import Doc
 
 pytest.importorskip("spacy_transformers")
 
-from spacy_jere.models.joint import Entities
 from spacy_jere.models.layers.pair_scores import ordered_pairs
 from spacy_jere.models.layers.spans import all_spans
 from spacy_jere.models.spert_checkpoint import import_spert, read_checkpoint
+from spacy_jere.models.types import Entities
 
 TINY = Path(__file__).parent.parent / "fixtures" / "spert_tiny"
 ORIGINAL = json.loads((TINY / "predictions.json").read_text(encoding="utf8"))
@@ -65,11 +66,12 @@ def probabilities(nlp, doc, entities):
     vectors = nlp.get_pipe("joint_ner_re").model.get_ref("tok2vec").predict([doc])[0]
     encoded = head.encoder(torch.as_tensor(vectors), lengths)
     spans = all_spans(lengths, head.max_span_width)
-    of_spans = torch.softmax(head.span_logits(encoded, spans), 1).tolist()
+    of_spans = head.span_probabilities(head.classify(encoded, spans)).tolist()
     names = list(zip(spans.start.tolist(), spans.end.tolist()))
     columns = torch.tensor([(0, *x, 0) for x in entities], dtype=torch.long).reshape(-1, 4).T
     heads, tails = ordered_pairs(columns[0])
-    of_pairs = torch.sigmoid(head.pair_logits(encoded, Entities(*columns), heads, tails)).tolist()
+    make_pairs = head.pairs_of(encoded, Entities(*columns))
+    of_pairs = head.relation_probabilities(make_pairs(heads, tails)).tolist()
     pairs = [(entities[i], entities[j]) for i, j in zip(heads.tolist(), tails.tolist())]
     return dict(zip(names, of_spans)), dict(zip(pairs, of_pairs))
 
@@ -113,7 +115,9 @@ def test_the_fixture_has_something_to_say():
     labels = {y["type"] for x in SENTENCES for y in x["entities"]}
     assert len(labels) > 2
     # Overlapping entities are among them, and words of several pieces.
-    spans = [(range(y["start"], y["end"]), i) for i, x in enumerate(SENTENCES) for y in x["entities"]]  # fmt: skip
+    spans = [
+        (range(y["start"], y["end"]), i) for i, x in enumerate(SENTENCES) for y in x["entities"]
+    ]
     assert any(set(a) & set(b) and a != b and i == j for a, i in spans for b, j in spans)
     assert any("##" in piece for x in SENTENCES for piece in x["wordpieces"])
 
@@ -151,7 +155,9 @@ def test_labels_and_settings(imported):
 def test_other_settings(folder):
     nlp = import_spert(read_checkpoint(folder), lang="de", rel_threshold=0.9, max_span_width=2)
     assert nlp.lang == "de"
-    for doc, expected in zip(nlp.pipe([Doc(nlp.vocab, words=x["tokens"]) for x in SENTENCES]), SENTENCES):  # fmt: skip
+    for doc, expected in zip(
+        nlp.pipe([Doc(nlp.vocab, words=x["tokens"]) for x in SENTENCES]), SENTENCES
+    ):
         spans = [x for x in expected["entities"] if x["end"] - x["start"] <= 2]
         assert len(doc.spans["joint_ner_re"]) == len(spans)
         assert all(x.score >= 0.9 for x in doc._.relations)
@@ -161,7 +167,9 @@ def test_training_goes_on(folder, overfit, make_examples):
     nlp = import_spert(read_checkpoint(folder))
     data = [("Booth killed Lincoln .", [(0, 1, "Peop"), (2, 3, "Peop")], [(0, 1, "Kill")])]
     examples = make_examples(nlp, data)
-    before = nlp.get_pipe("transformer").model.transformer.encoder.layer[0].output.dense.weight.clone()  # fmt: skip
+    before = (
+        nlp.get_pipe("transformer").model.transformer.encoder.layer[0].output.dense.weight.clone()
+    )
     overfit(nlp, examples, steps=25, rate=0.002)
     assert nlp.evaluate(examples)["joint_f"] == 1.0
     after = nlp.get_pipe("transformer").model.transformer.encoder.layer[0].output.dense.weight
@@ -265,6 +273,7 @@ def word_pieces(nlp):
     return doc._.trf_data.wordpieces.strings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told_by", ["argument", "tokenizer_config", "vocabulary"])
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_lower_case(folder, tmp_path, told_by, lowercase):
@@ -385,7 +394,9 @@ def test_broken_weights(folder, name, content):
         read_checkpoint(folder)
 
 
-@pytest.mark.parametrize("types", [[], {}, {"entities": {}}, {"relations": {}}, {"entities": ["A"], "relations": ["B"]}])  # fmt: skip
+@pytest.mark.parametrize(
+    "types", [[], {}, {"entities": {}}, {"relations": {}}, {"entities": ["A"], "relations": ["B"]}]
+)
 def test_broken_types(folder, types):
     (folder / "types.json").write_text(json.dumps(types), encoding="utf8")
     with pytest.raises(ValueError, match=r"E415.*types\.json"):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from spacy_jere.models import spert_mt
-from spacy_jere.models.joint import Entities
+from spacy_jere.models import spert
 from spacy_jere.models.layers.tagging import find_tagged
+from spacy_jere.models.spert import create_span_classifier_v1
 from spacy_jere.models.spert_mt import SpERTMT, build_spert_mt_v1
 
 OWN = {
@@ -13,10 +13,10 @@ OWN = {
     "detach_logits": False,
     "is_entity_weight": 0.5,
     "is_related_weight": 0.25,
-    "multiply": False,
+    "multiply_probabilities": False,
     "iou_weight": 3.0,
     "iou_loss": "smooth_l1",
-    "near_misses": True,
+    "hard_negatives": True,
     "tag_weight": 0.0,
 }
 # Each leaves out or changes one part.
@@ -26,11 +26,11 @@ CHANGES = [
     {"detach_logits": True},
     {"is_entity_weight": 0.0},
     {"is_related_weight": 0.0},
-    {"multiply": True},
-    {"multiply": True, "is_entity_weight": 0.0, "is_related_weight": 0.0},
+    {"multiply_probabilities": True},
+    {"multiply_probabilities": True, "is_entity_weight": 0.0, "is_related_weight": 0.0},
     {"iou_weight": 0.0},
     {"iou_loss": "bce"},
-    {"near_misses": False},
+    {"hard_negatives": False},
     {"classifier_hidden": 6},
 ]
 
@@ -38,7 +38,7 @@ CHANGES = [
 @pytest.fixture
 def make_head(spert_batch):
     def _make_head(**changes):
-        return spert_batch.make_head(SpERTMT, **{**spert_batch.settings, **OWN, **changes})
+        return spert_batch.make_head(SpERTMT, **{**OWN, **changes})
 
     return _make_head
 
@@ -56,7 +56,9 @@ def pair_vectors(head, batch, pairs, entity_logits=True):
     for i, j in pairs:
         parts = [batch.pair_vector(head, batch.rows[i][1:3], batch.rows[j][1:3])]
         if entity_logits:
-            parts += [label_logits(head, batch.span_vector(head, *batch.rows[k][:3])) for k in (i, j)]  # fmt: skip
+            parts += [
+                label_logits(head, batch.span_vector(head, *batch.rows[k][:3])) for k in (i, j)
+            ]
         found.append(torch.cat(parts))
     return torch.stack(found)
 
@@ -64,7 +66,7 @@ def pair_vectors(head, batch, pairs, entity_logits=True):
 @pytest.mark.parametrize("changes", CHANGES)
 def test_predictions_equal_the_formulas(make_head, spert_batch, changes):
     head = make_head(**changes).eval()
-    multiply = changes.get("multiply", False)
+    multiply = changes.get("multiply_probabilities", False)
     spans = spert_batch.every_span()
     with torch.no_grad():
         x_s = torch.stack([spert_batch.span_vector(head, *span) for span in spans])
@@ -110,7 +112,7 @@ def mean(values):
 
 @pytest.mark.parametrize("changes", CHANGES)
 def test_losses_equal_the_formulas_over_what_was_sampled(make_head, spert_batch, record, changes):
-    head, sampled = make_head(**changes), record(spert_mt)
+    head, sampled = make_head(**changes), record(spert)
     losses = head.losses(*spert_batch.inputs(), spert_batch.targets())
     spans, labels = sampled["sample_spans"]
     spans = list(zip(*(x.tolist() for x in spans)))
@@ -160,18 +162,17 @@ def test_detached_logits_keep_the_loss_of_relations_from_the_entity_classifier(
     assert head.relation_classifier.weight.grad.any()
 
 
-def test_near_misses_are_asked_for(make_head, spert_batch, monkeypatch):
+def test_hard_negatives_are_asked_for(make_head, spert_batch, monkeypatch):
     seen = []
-    plain = spert_mt.sample_spans
+    plain = spert.sample_spans
     monkeypatch.setattr(
-        spert_mt,
+        spert,
         "sample_spans",
-        lambda *args, **options: (
-            seen.append(options["prefer_near_misses"]) or plain(*args, **options)
-        ),
+        lambda *args, **options: seen.append(options["hard_negatives"]) or plain(*args, **options),
     )
-    for near_misses in (True, False):
-        make_head(near_misses=near_misses).losses(*spert_batch.inputs(), spert_batch.targets())
+    for hard_negatives in (True, False):
+        head = make_head(hard_negatives=hard_negatives)
+        head.losses(*spert_batch.inputs(), spert_batch.targets())
     assert seen == [True, False]
 
 
@@ -182,9 +183,8 @@ def test_tags_are_a_task_of_their_own(make_head, spert_batch):
     vectors, lengths = spert_batch.inputs()
     targets = spert_batch.targets()
     losses = head.losses(vectors, lengths, targets)
-    flat = targets.flat_entities()
     emissions = head.tagger(head.encoder(vectors, lengths).entities)
-    expected = head.tagger.loss(emissions, lengths, flat.start, flat.end, flat.label, targets.known)
+    expected = head.tagger.loss(emissions, lengths, targets.flat_entities, targets.known)
     assert set(losses) == {*without, "tags"}
     assert losses["tags"].item() == pytest.approx(0.5 * expected.item(), rel=1e-6)
     nothing_known = targets._replace(known=targets.known & False)
@@ -198,17 +198,12 @@ def test_with_tags_the_entities_are_those_of_the_best_tags(make_head, spert_batc
         head.tagger.emissions[-1].bias[0] -= 3.0  # few tokens are O
         found = head.candidates(vectors, lengths)
         emissions = head.tagger(head.encoder(vectors, lengths).entities)
-        *rows, probability = find_tagged(head.tagger.crf, emissions, lengths)
-        given = head.candidates(vectors, lengths, given=Entities(*rows))
-    assert len(rows[0]) > 2
-    assert all(torch.equal(x, y) for x, y in zip(found.entities, rows))
+        tagged, probability = find_tagged(head.tagger.crf, emissions, lengths)
+        given = head.candidates(vectors, lengths, given=tagged)
+    assert len(tagged.window) > 2
+    assert all(torch.equal(x, y) for x, y in zip(found.entities, tagged))
     assert torch.equal(found.entity_scores, probability)
     assert torch.equal(found.relation_scores, given.relation_scores)
-
-
-def test_unknown_loss():
-    with pytest.raises(ValueError, match=r"E404.*iou_loss = 'l2'"):
-        build_spert_mt_v1(None, iou_loss="l2")
 
 
 @pytest.mark.parametrize(
@@ -216,4 +211,4 @@ def test_unknown_loss():
 )
 def test_negative_weight(setting):
     with pytest.raises(ValueError, match=rf"E405.*{setting} must be 0 or more"):
-        build_spert_mt_v1(None, **{setting: -0.5})
+        build_spert_mt_v1(None, create_span_classifier_v1(), **{setting: -0.5})

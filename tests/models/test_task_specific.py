@@ -8,36 +8,30 @@ import torch
 from thinc.api import Model
 
 from spacy_jere.models import joint
-from spacy_jere.models.joint import Entities, Targets
 from spacy_jere.models.layers import pair_scores
-from spacy_jere.models.layers.birnn import make_packing
 from spacy_jere.models.layers.crf import EntityCRF
+from spacy_jere.models.layers.task_birnn import create_task_birnn_v1
 from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
     build_task_specific_birnn_v1,
 )
+from spacy_jere.models.types import Entities, Targets
 
 SETTINGS = {
     "width": 5,
     "n_entity_labels": 2,
     "n_relation_labels": 3,
-    "cell": "gru",
-    "hidden": 4,
-    "shared_layers": 1,
-    "ner_layers": 1,
-    "re_layers": 1,
     "ner_hidden": 6,
     "ner_activation": "tanh",
     "tag_scheme": "bio",
     "re_hidden": 7,
     "label_width": 3,
     "pair_context": None,
-    "token_dropout": 0.0,
-    "birnn_dropout": 0.0,
     "pair_dropout": 0.0,
     "re_loss_weight": 2.5,
-    "networks": 1,
+    "ensemble_size": 1,
 }
+BIRNN = {"cell": "gru", "hidden": 4, "re_layers": 1, "dropout": 0.0}
 LENGTHS = [4, 1, 6]
 # Window, start, end (through all windows), label
 ENTITIES = [(0, 0, 2, 1), (0, 3, 4, 0), (2, 5, 6, 0), (2, 7, 10, 1), (2, 10, 11, 0)]
@@ -45,9 +39,11 @@ RELATIONS = [(0, 1, 2), (2, 4, 0), (4, 2, 1), (4, 2, 2)]
 PAIRS = [(i, j) for i, j in permutations(range(5), 2) if ENTITIES[i][0] == ENTITIES[j][0]]
 
 
-def make_head(**changes):
+def make_head(birnn=None, **changes):
+    """birnn: Changes of the layers."""
     torch.manual_seed(0)
-    return TaskSpecificBiRNN(**{**SETTINGS, **changes}).double()
+    layers = create_task_birnn_v1(**{**BIRNN, **(birnn or {})})
+    return TaskSpecificBiRNN(**{**SETTINGS, "birnn": layers, **changes}).double()
 
 
 def entities(rows=ENTITIES):
@@ -71,7 +67,7 @@ def h_of(network, stack):
     """The output of the shared stack and one more, each window on its own."""
     parts = []
     for window in inputs()[0].split(LENGTHS):
-        for layer in (*network.shared.layers, *getattr(network, stack).layers):
+        for layer in (*network.birnn.shared.layers, *getattr(network.birnn, stack).layers):
             window = layer(window)[0]
         parts.append(window)
     return torch.cat(parts)
@@ -109,10 +105,10 @@ def mean(tensors):
     return torch.stack(list(tensors)).mean(0)
 
 
-@pytest.mark.parametrize("networks", [1, 3])
+@pytest.mark.parametrize("ensemble_size", [1, 3])
 @pytest.mark.parametrize("pair_context", [None, 4])
-def test_relation_scores_equal_the_formula(pair_context, networks):
-    head = make_head(pair_context=pair_context, networks=networks)
+def test_relation_scores_equal_the_formula(pair_context, ensemble_size):
+    head = make_head(pair_context=pair_context, ensemble_size=ensemble_size)
     with torch.no_grad():
         candidates = head.candidates(*inputs(), given=entities())
         expected = mean(torch.sigmoid(pair_logits(network)) for network in head.networks)
@@ -121,9 +117,9 @@ def test_relation_scores_equal_the_formula(pair_context, networks):
     assert candidates.entity_scores.tolist() == [1.0] * len(ENTITIES)
 
 
-@pytest.mark.parametrize("networks", [1, 3])
-def test_entities_are_those_of_the_mean_scores(networks):
-    head = make_head(networks=networks)
+@pytest.mark.parametrize("ensemble_size", [1, 3])
+def test_entities_are_those_of_the_mean_scores(ensemble_size):
+    head = make_head(ensemble_size=ensemble_size)
     with torch.no_grad():
         for network in head.networks:
             network.tagger.emissions[-1].bias[0] -= 3.0  # few tokens are O
@@ -135,8 +131,8 @@ def test_entities_are_those_of_the_mean_scores(networks):
         spans, start = [], 0
         for scores in emissions.split(LENGTHS):
             mask = torch.ones(len(scores), 1, dtype=torch.bool)
-            here = crf.best_spans(scores.unsqueeze(1), mask)
-            spans += zip(here.start + start, here.end + start, here.label, here.probability)
+            here, probability = crf.best_entities(scores.unsqueeze(1), mask)
+            spans += zip(here.start + start, here.end + start, here.label, probability)
             start += len(scores)
     rows = (found.entities.start, found.entities.end, found.entities.label, found.entity_scores)
     assert len(spans) > 2
@@ -144,13 +140,13 @@ def test_entities_are_those_of_the_mean_scores(networks):
 
 
 def test_networks_learn_each_for_itself():
-    head = make_head(networks=2, pair_context=4, token_dropout=0.3, birnn_dropout=0.2)
+    dropout = {"word_dropout": 0.3, "dropout": 0.2}
+    head = make_head(ensemble_size=2, pair_context=4, birnn=dropout)
     vectors, lengths = inputs()
-    packing = make_packing(lengths)
     torch.manual_seed(1)
     together = head.losses(vectors, lengths, targets())
     torch.manual_seed(1)
-    each = [network.losses(vectors, lengths, packing, targets()) for network in head.networks]
+    each = [network.losses(vectors, lengths, targets()) for network in head.networks]
     for task, loss in together.items():
         assert torch.equal(loss, each[0][task] + each[1][task])
     sum(each[0].values()).backward()
@@ -233,17 +229,17 @@ def test_pairs_in_chunks(monkeypatch, at_once):
 @pytest.mark.parametrize("layers", [{"ner_layers": 0, "re_layers": 0}, {"shared_layers": 2}])
 @pytest.mark.parametrize("pair_context, tag_scheme", [(None, "bio"), (4, "biluo")])
 def test_other_settings(cell, activation, layers, pair_context, tag_scheme):
-    settings = {"pair_context": pair_context, "tag_scheme": tag_scheme, **layers}
-    head = make_head(cell=cell, ner_activation=activation, **settings)
+    settings = {"pair_context": pair_context, "tag_scheme": tag_scheme}
+    head = make_head({"cell": cell, **layers}, ner_activation=activation, **settings)
     losses = head.losses(*inputs(), targets())
     sum(losses.values()).backward()
     assert all(x.grad is not None and x.grad.isfinite().all() for x in head.parameters())
-    assert len(head.networks[0].ner.layers) == layers.get("ner_layers", 1)
+    assert len(head.networks[0].birnn.ner.layers) == layers.get("ner_layers", 1)
 
 
-def test_token_dropout_hides_whole_tokens_in_training(monkeypatch):
-    head, seen = make_head(token_dropout=0.5, networks=2), []
-    for stack in [network.shared for network in head.networks]:
+def test_word_dropout_hides_whole_tokens_in_training(monkeypatch):
+    head, seen = make_head({"word_dropout": 0.5}, ensemble_size=2), []
+    for stack in [network.birnn.shared for network in head.networks]:
         plain = stack.forward
         monkeypatch.setattr(
             stack, "forward", lambda x, packing, plain=plain: seen.append(x) or plain(x, packing)
@@ -259,6 +255,7 @@ def test_token_dropout_hides_whole_tokens_in_training(monkeypatch):
     assert len(seen) == 2 and not any((x == 0).any() for x in seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 7, 4096])
 def test_docs_together_equal_docs_alone(make_nlp, overfit, monkeypatch, at_once):
     nlp, examples = make_nlp(rel_threshold=0.0)
@@ -279,8 +276,9 @@ def test_docs_together_equal_docs_alone(make_nlp, overfit, monkeypatch, at_once)
     assert n_relations > 20
 
 
-def test_several_networks_in_a_pipeline(make_nlp, model_config, overfit, found):
-    model = model_config(networks=2, tag_scheme="biluo")
+@pytest.mark.slow
+def test_an_ensemble_in_a_pipeline(make_nlp, model_config, overfit, found):
+    model = model_config(ensemble_size=2, tag_scheme="biluo")
     nlp, examples = make_nlp(model=model)
     overfit(nlp, examples)
     assert nlp.evaluate(examples)["joint_f"] == 1.0
@@ -295,29 +293,29 @@ def tok2vec():
     return Model("nothing", lambda model, X, is_train: (X, lambda dY: dY), dims={"nO": 5})
 
 
-@pytest.mark.parametrize("setting", ["cell", "ner_activation", "tag_scheme"])
-def test_unknown_choice(setting):
-    with pytest.raises(ValueError, match=rf"E404.*{setting} = 'best'"):
-        build_task_specific_birnn_v1(tok2vec(), **{setting: "best"})
+def test_without_layers_both_tasks_read_the_token_vectors():
+    torch.manual_seed(0)
+    head = TaskSpecificBiRNN(**{**SETTINGS, "birnn": None}).double()
+    (network,) = head.networks
+    vectors, lengths = inputs()
+    states = network.birnn(vectors, lengths)
+    assert torch.equal(network.tag_scores(states), network.tagger(vectors))
+    with torch.no_grad():
+        found = head.candidates(vectors, lengths, given=entities()).relation_scores
+    assert torch.allclose(found, torch.sigmoid(pair_logits(network)), atol=1e-9)
 
 
 @pytest.mark.parametrize(
     "setting, value",
     [
-        ("hidden", 0),
-        ("shared_layers", 0),
         ("ner_hidden", 0),
         ("re_hidden", -1),
         ("label_width", 0),
-        ("networks", 0),
-        ("ner_layers", -1),
-        ("re_layers", -1),
+        ("ensemble_size", 0),
         ("re_loss_weight", -0.1),
-        ("token_dropout", 1.5),
-        ("birnn_dropout", 1.0),
         ("pair_dropout", -0.1),
     ],
 )
 def test_setting_out_of_range(setting, value):
     with pytest.raises(ValueError, match=f"E405.*{setting} must be .*not {value}"):
-        build_task_specific_birnn_v1(tok2vec(), **{setting: value})
+        build_task_specific_birnn_v1(tok2vec(), None, **{setting: value})

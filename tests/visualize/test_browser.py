@@ -1,4 +1,4 @@
-"""Pictures in a browser, where there is one: texts fit what is drawn for them, and keys reach every relation."""
+"""Pictures in a browser, if there is one: texts fit their frames, and keys reach every relation."""
 
 import json
 import re
@@ -11,13 +11,19 @@ from spacy.tokens import Span
 
 from spacy_jere.visualize import render
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
 TEXTS = {
-    "en": ("Ada Byrne, formerly of New Oslo & Sons, ran the Wimbledon mill in Ghent.", [(0, 2, "PERSON"), (5, 9, "ORG"), (12, 14, "FAC"), (15, 16, "GPE")]),
-    "ar": ("ولد محمد علي في القاهرة وعمل في شركة Microsoft مع أخته", [(1, 3, "PERSON"), (4, 5, "GPE"), (8, 9, "ORG")]),
-    "he": ("דוד בן גוריון נולד בפולין בשנת 1906 .", [(0, 3, "PERSON"), (4, 5, "GPE"), (6, 7, "DATE")]),
-    "xx": ("山田太郎 は 東京 の 👩‍👩‍👧 café naïve 🇳🇴", [(0, 1, "PERSON"), (2, 3, "GPE"), (4, 5, "OTHER")]),
+    "en": ("Ada Byrne, formerly of New Oslo & Sons, ran the Wimbledon mill in Ghent.",
+           [(0, 2, "PERSON"), (5, 9, "ORG"), (12, 14, "FAC"), (15, 16, "GPE")]),
+    "ar": ("ولد محمد علي في القاهرة وعمل في شركة Microsoft مع أخته",
+           [(1, 3, "PERSON"), (4, 5, "GPE"), (8, 9, "ORG")]),
+    "he": ("דוד בן גוריון נולד בפולין בשנת 1906 .",
+           [(0, 3, "PERSON"), (4, 5, "GPE"), (6, 7, "DATE")]),
+    "xx": ("山田太郎 は 東京 の 👩‍👩‍👧 café naïve 🇳🇴",
+           [(0, 1, "PERSON"), (2, 3, "GPE"), (4, 5, "OTHER")]),
 }  # fmt: skip
 MEASURE = """<script>
 const near = 1.5, wrong = [], reached = [];
@@ -68,7 +74,13 @@ def look(page, folder, *options):
     """What the script found in the page."""
     path = folder / "page.html"
     path.write_text(page.replace("</body>", MEASURE + "</body>"), encoding="utf8")
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile"]  # fmt: skip
+    command = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder}/profile",
+    ]
     run = subprocess.run(
         [*command, *options, "--dump-dom", path.as_uri()], capture_output=True, timeout=120
     )

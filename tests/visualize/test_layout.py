@@ -1,4 +1,4 @@
-"""Where everything of a picture stands: nothing lies on a text, nothing outside, whatever the text."""
+"""The layout of a picture: nothing lies on a text and nothing outside, whatever the text."""
 
 import itertools
 import unicodedata
@@ -21,7 +21,7 @@ NEAR = 0.05  # rounding
 
 
 def make_doc(text, spans=(), relations=()):
-    """A Doc of tokens that white space parts; spans as (first token, end, label), relations between them."""
+    """A Doc of the tokens between white space. Spans are (first token, end, label)."""
     doc = NLP.make_doc(text)
     found = [Span(doc, *span) for span in spans]
     doc.spans[KEY] = found
@@ -101,7 +101,7 @@ def check_feet(link, arc, cards):
 
 
 def check_complete(picture, layout):
-    """Every visible character is drawn once; every entity has one label; every relation has its two ends."""
+    """Every character is drawn once. Every entity has one label, every relation its two ends."""
     drawn = "".join(word.text for line in layout.lines for word in line.words)
     assert drawn == "".join(picture.text.split())
     tagged = [card.mark for line in layout.lines for card in line.cards if card.tag]
@@ -136,12 +136,14 @@ EDGE_CASES = {
     "long labels": (WORDS, [(0, 1, "A" * 80), (1, 2, "B" * 80)], [(0, 1, "R" * 80)]),
     "one long word": ("x" * 500 + " y", [(0, 1, "A"), (1, 2, "B")], [(0, 1, "R"), (1, 0, "S")]),
     "emoji": ("👩‍👩‍👧 lives in 🇳🇴 with 👍🏽 🎉🎉", [(0, 1, "A"), (3, 4, "B")], [(0, 1, "R")]),
-    "combining": ("e\u0301te\u0301 nai\u0308ve u\u0308ber", [(0, 1, "A"), (2, 3, "B")], [(0, 1, "R")]),
+    "combining": ("e\u0301te\u0301 nai\u0308ve u\u0308ber", [(0, 1, "A"), (2, 3, "B")],
+                  [(0, 1, "R")]),
     "lines and tabs": ("a\tb\n\nc d\r\ne", [(0, 1, "A"), (5, 6, "B")], [(0, 1, "R")]),
     "markup": ('<b>&amp; "x" </b>', [(0, 1, "<A>")], [(0, 0, "&\"'<")]),
     "controls": ("a\x00b \x1b c\x7f", [(0, 1, "A\x00")], [(0, 0, "R\x01")]),
     "Hebrew": ("דוד גר בתל אביב משנת 1906 .", [(0, 1, "A"), (2, 4, "B")], [(0, 1, "R")]),
-    "Arabic": ("ولد محمد في القاهرة مع أخته من شركة Microsoft Corporation", [(1, 2, "A"), (3, 4, "B"), (8, 10, "C")], [(0, 1, "R"), (0, 2, "R")]),
+    "Arabic": ("ولد محمد في القاهرة مع أخته من شركة Microsoft Corporation",
+               [(1, 2, "A"), (3, 4, "B"), (8, 10, "C")], [(0, 1, "R"), (0, 2, "R")]),
     "Chinese": ("山田太郎 は 東京 の 会社", [(0, 1, "A"), (2, 3, "B")], [(0, 1, "R")]),
 }  # fmt: skip
 
@@ -209,7 +211,11 @@ def docs(draw):
     if not len(doc):
         return doc
     tokens = st.integers(0, len(doc) - 1)
-    bounds = draw(st.lists(st.tuples(tokens, st.integers(1, 6), st.sampled_from(["A", "LONG_LABEL"])), max_size=8))  # fmt: skip
+    bounds = draw(
+        st.lists(
+            st.tuples(tokens, st.integers(1, 6), st.sampled_from(["A", "LONG_LABEL"])), max_size=8
+        )
+    )
     spans = [Span(doc, i, min(len(doc), i + n), label) for i, n, label in bounds]
     doc.spans[KEY] = spans
     if spans:

@@ -1,4 +1,4 @@
-"""What `render` and `to_svg` write: well-formed, complete, for eyes, keys and ears, and with nothing from elsewhere."""
+"""The output of `render` and `to_svg`: well-formed, complete, accessible, without outside files."""
 
 import re
 import sys
@@ -82,7 +82,9 @@ def test_comparison_has_three_colours(found, gold):
     status = [x.get("class").split()[-1] for x in group(root, "jere-relation")]
     assert sorted(status) == ["missed", "right", "spurious"]
     assert sorted(texts(root, "label")) == ["○ BASED_IN", "✓ WORKS_FOR", "✕ BASED_IN"]
-    entities = {(x.get("class").split()[-1], x.get("aria-label")) for x in group(root, "jere-entity")}  # fmt: skip
+    entities = {
+        (x.get("class").split()[-1], x.get("aria-label")) for x in group(root, "jere-entity")
+    }
     assert entities == {
         ("right", "Ada Byrne: PERSON, score 0.99, right"),
         ("right", "Keller & Sons: ORG, score 0.90, right"),
@@ -121,7 +123,9 @@ def test_table(found, gold):
 
 def test_a_long_text_without_sentences_is_cut_in_the_table(annotate):
     words = " ".join(["word"] * 500)
-    doc = annotate(spacy.blank("en").vocab, words, [(200, 201, "A"), (203, 204, "B")], [(0, 1, "R")])  # fmt: skip
+    doc = annotate(
+        spacy.blank("en").vocab, words, [(200, 201, "A"), (203, 204, "B")], [(0, 1, "R")]
+    )
     root = ElementTree.fromstring(render(doc, style="table"))
     (sentence,) = [row[-1].text for row in root.iter("tr")][1:]
     assert 480 < len(sentence) < 530 and set(sentence.split()) == {"word"}
@@ -151,7 +155,12 @@ def test_nothing_to_draw(docs, style):
 
 
 def test_markup_stays_text(annotate):
-    doc = annotate(spacy.blank("en").vocab, "<b>&\"' <script>", [(0, 1, "<A>"), (1, 2, "\"'")], [(0, 1, "R<&\"'>")])  # fmt: skip
+    doc = annotate(
+        spacy.blank("en").vocab,
+        "<b>&\"' <script>",
+        [(0, 1, "<A>"), (1, 2, "\"'")],
+        [(0, 1, "R<&\"'>")],
+    )
     root = svg_of(render(doc))
     assert texts(root, "word") == ["<b>&\"'", "<script>"]
     assert texts(root, "label") == ["R<&\"'>"]

@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_jere.analysis import ENTITY_KINDS, RELATION_KINDS, analyze
+from spacy_jere.evaluation.error_analysis import ENTITY_KINDS, RELATION_KINDS, analyze
 from spacy_jere.visualize import error_report
 
 
@@ -46,7 +46,8 @@ def test_counts_and_totals(page):
 def test_errors_are_drawn_with_their_sentence(page):
     assert "Relations: wrong type (1)" in page
     example = page.split('id="relations-wrong-type"')[1].split("<h3")[0]
-    said = " ".join("".join(ElementTree.fromstring(f"<p>{example.split('>', 1)[1].split('</h3>')[1]}</p>").itertext()).split())  # fmt: skip
+    content = example.split(">", 1)[1].split("</h3>")[1]
+    said = " ".join("".join(ElementTree.fromstring(f"<p>{content}</p>").itertext()).split())
     assert "gold: Keller & Sons ORG → BASED_IN → Ghent GPE" in said
     assert "found: Keller & Sons ORG → BASED_IN → Ghent ORG, score 0.61" in said
     assert example.count("<svg") == 1 and example.count("jere-relation") == 2

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from ..kernels.gru import bidirectional_gru
 from ..shim import Dropout
-from .gru import bidirectional_gru
 
 Cell = Literal["gru", "lstm"]
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -18,7 +18,7 @@ class Packing(NamedTuple):
 
     order: for each packed row the flat token it holds. Shape [n_tokens].
     inverse: for each flat token its packed row. Shape [n_tokens].
-    reverse: for each packed row that of the same window as many steps from its end. Shape [n_tokens].
+    reverse: for each packed row the row of its window as many steps from the end. [n_tokens].
     window: for each packed row its window, the longest being 0. Shape [n_tokens].
     batch_sizes: how many windows are still running at each time step. Shape [n_steps], on the CPU.
     """
@@ -51,7 +51,8 @@ def make_packing(lengths: Tensor) -> Packing:
 class BiRNNStack(nn.Module):
     """Bidirectional recurrent layers, dropout before each; without layers the identity.
 
-    Dropout hides the same features at all steps of a window (Gal and Ghahramani 2016, arXiv 1512.05287).
+    Dropout hides the same features at all steps of a window (Gal and Ghahramani 2016, arXiv
+    1512.05287).
 
     width (int): Width of the input vectors.
     hidden (int): Units of each direction.

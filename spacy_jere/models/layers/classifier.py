@@ -29,10 +29,11 @@ def split_first(classifier: nn.Module) -> Tuple[nn.Linear, nn.Module]:
 
 
 def expect_none(classifier: nn.Module) -> None:
-    """Begin with the first label, "none", for nearly all: an untrained model would find an entity in every span and so
-    millions of pairs, and spaCy evaluates before the first step.
+    """Begin with the first label, "none", for nearly all. An untrained model would find an entity
+    in every span and so millions of pairs, and spaCy evaluates before the first step.
 
-    The prior of Lin et al. 2017 (arXiv 1708.02002, section 3.3): each other label has a probability of about 0.01.
+    The prior of Lin et al. 2017 (arXiv 1708.02002, section 3.3): each other label has a probability
+    of about 0.01.
     """
     *_, last = classifier.modules()
     with torch.no_grad():

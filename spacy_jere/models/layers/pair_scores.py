@@ -10,14 +10,15 @@ _PAIRS_AT_ONCE = 1 << 14
 
 
 def in_chunks(heads: Tensor, tails: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
-    """YIELDS (Tuple[Tensor, Tensor]): Heads and tails of as many pairs as may be scored together."""
+    """YIELDS (Tuple[Tensor, Tensor]): Heads and tails of as many pairs as are scored together."""
     return zip(heads.split(_PAIRS_AT_ONCE), tails.split(_PAIRS_AT_ONCE))
 
 
 def score_in_chunks(
     score: Callable[[Tensor, Tensor], Tensor], heads: Tensor, tails: Tensor, n_labels: int
 ) -> Tensor:
-    """score (Callable): From heads and tails, [n_pairs], to [n_pairs, n_labels]. RETURNS: The scores of all pairs."""
+    """score (Callable): From heads and tails, [n_pairs], to [n_pairs, n_labels].
+    RETURNS (Tensor): The scores of all pairs."""
     if not n_labels or not len(heads):
         return torch.zeros(len(heads), n_labels, device=heads.device)
     return torch.cat([score(i, j) for i, j in in_chunks(heads, tails)])
@@ -41,7 +42,8 @@ def ordered_pairs(window: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def both_directions(relations: Tensor, symmetric: Tensor) -> Tensor:
-    """relations: [n_relations, 3]; symmetric: [n_relations], bool. RETURNS: The relations, and the symmetric ones reversed."""
+    """relations: [n_relations, 3]; symmetric: [n_relations], bool.
+    RETURNS (Tensor): The relations, and the symmetric ones reversed."""
     reverse = relations[symmetric][:, [1, 0, 2]]
     return torch.cat([relations, reverse])
 
@@ -49,9 +51,10 @@ def both_directions(relations: Tensor, symmetric: Tensor) -> Tensor:
 def related_pairs(heads: Tensor, tails: Tensor, relations: Tensor, n_labels: int) -> Tensor:
     """Which labels hold for which pairs.
 
-    heads, tails (Tensor): Pairs as `ordered_pairs` makes them, or a part of these in the same order.
-    relations (Tensor): Head, tail and label; those whose pair is not among the pairs are passed over.
-        Shape [n_relations, 3].
+    heads, tails (Tensor): Pairs as `ordered_pairs` makes them, or a part of these in the same
+        order.
+    relations (Tensor): Head, tail and label; those whose pair is not among the pairs are passed
+        over. Shape [n_relations, 3].
     RETURNS (Tensor): Shape [n_pairs, n_labels], bool.
     """
     truth = torch.zeros(len(heads), n_labels, dtype=torch.bool, device=heads.device)

@@ -1,4 +1,4 @@
-"""What a span-based model learns from: the gold annotation and strong negatives of the same window.
+"""What a span-based model learns from: the gold annotation and negatives of the same window.
 
 Eberts and Ulges 2020, section 3.4.
 """
@@ -8,70 +8,68 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
+from ..types import Spans, Targets
 from .pair_scores import both_directions, ordered_pairs, related_pairs
-from .spans import Spans, all_spans, among, best_overlap
+from .spans import all_spans, among, best_overlap
 
-# From this intersection over union on, a span that is no entity is a near miss.
-NEAR_MISS = 0.5
+# From this intersection over union on, a span that is no entity is a hard negative.
+HARD = 0.5
 
 
 def sample_spans(
     lengths: Tensor,
-    gold: Spans,
-    labels: Tensor,
-    known: Tensor,
+    targets: Targets,
     *,
     max_width: int,
     n_negatives: int,
-    prefer_near_misses: bool = False,
+    hard_negatives: bool = False,
 ) -> Tuple[Spans, Tensor]:
     """The gold entities, and up to `n_negatives` other spans of each window, at random.
 
+    Spans with a token that is not annotated are left out.
+
     lengths (Tensor): Tokens of each window. Shape [n_windows].
-    gold (Spans), labels (Tensor): The entities and their labels. [n_entities]
-    known (Tensor): Tokens with annotation; spans with any other are left out. Shape [n_tokens], bool.
-    max_width (int): Of the negatives.
-    prefer_near_misses (bool): Draw up to half of the negatives from spans whose IoU with an entity is at least 0.5.
-    RETURNS (Tuple[Spans, Tensor]): The spans, and for each 0 for none or 1 + the index of its label.
+    max_width (int): Of the negatives, in tokens.
+    hard_negatives (bool): Draw up to half of the negatives from the spans whose IoU with an entity
+        is at least 0.5.
+    RETURNS (Tuple[Spans, Tensor]): The spans; for each 0 for none or 1 + the index of its label.
     """
+    entities, known = targets.entities, targets.known
+    gold = entities.spans
     spans = all_spans(lengths, max_width)
     n_unknown = torch.cumsum((~known).long(), 0)
     n_unknown = torch.cat([n_unknown.new_zeros(1), n_unknown])
     negative = n_unknown[spans.end] == n_unknown[spans.start]
     negative &= ~among(spans, gold)
-    spans = Spans(*(x[negative] for x in spans))
-    near = best_overlap(spans, gold) >= NEAR_MISS if prefer_near_misses else None
-    rows = sample(spans.window, n_negatives, near)
-    learned = known[gold.start]
-    chosen = Spans(*(torch.cat([x[learned], y[rows]]) for x, y in zip(gold, spans)))
-    return chosen, torch.cat([labels[learned] + 1, labels.new_zeros(len(rows))])
+    spans = spans.where(negative)
+    hard = best_overlap(spans, gold) >= HARD if hard_negatives else None
+    rows = sample(spans.window, n_negatives, hard)
+    learned = entities.where(known[gold.start])
+    chosen = Spans(*(torch.cat(x) for x in zip(learned.spans, spans.where(rows))))
+    return chosen, torch.cat([learned.label + 1, learned.label.new_zeros(len(rows))])
 
 
 def sample_pairs(
-    entities: Spans,
-    relations: Tensor,
-    symmetric: Tensor,
-    known: Tensor,
-    *,
-    n_labels: int,
-    n_negatives: int,
+    targets: Targets, *, n_labels: int, n_negatives: int
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    """The related pairs of entities, and up to `n_negatives` unrelated ones of each window, at random.
+    """The related pairs of gold entities, and up to `n_negatives` unrelated pairs of each window.
 
-    entities (Spans): Shape [n_entities].
-    relations (Tensor): Head, tail and label. Shape [n_relations, 3].
-    symmetric (Tensor): Relations whose reverse holds too, and is neither learned nor a negative. Shape [n_relations], bool.
-    known (Tensor): Windows with annotated relations. Shape [n_windows], bool.
-    RETURNS (Tuple[Tensor, Tensor, Tensor]): Heads and tails, [n_pairs], and which labels hold, [n_pairs, n_labels], bool.
+    The negatives are drawn at random. The reverse of a symmetric relation holds too: it is neither
+    learned nor a negative. Windows without relation annotation are left out.
+
+    RETURNS (Tuple[Tensor, Tensor, Tensor]): Heads and tails, [n_pairs], and which labels hold,
+        [n_pairs, n_labels], bool.
     """
+    entities, relations = targets.entities, targets.relations
     heads, tails = ordered_pairs(entities.window)
     same = (entities.start[heads] == entities.start[tails]) & (
         entities.end[heads] == entities.end[tails]
     )
-    kept = known[entities.window[heads]] & ~same
+    kept = targets.relations_known[entities.window[heads]] & ~same
     heads, tails = heads[kept], tails[kept]
     truth = related_pairs(heads, tails, relations, n_labels)
-    related = related_pairs(heads, tails, both_directions(relations, symmetric), n_labels).any(1)
+    both_ways = both_directions(relations, targets.symmetric)
+    related = related_pairs(heads, tails, both_ways, n_labels).any(1)
     negatives = torch.nonzero(~related)[:, 0]
     negatives = negatives[sample(entities.window[heads[negatives]], n_negatives)]
     rows = torch.sort(torch.cat([torch.nonzero(truth.any(1))[:, 0], negatives])).values
@@ -82,15 +80,16 @@ def sample(window: Tensor, n_each: int, preferred: Optional[Tensor] = None) -> T
     """Choose up to `n_each` rows of each window at random, with torch's generator.
 
     window (Tensor): The window of each row, ascending. Shape [n_rows].
-    preferred (Optional[Tensor]): Rows that are chosen first, up to half of `n_each`. Shape [n_rows], bool.
+    preferred (Optional[Tensor]): Rows that are chosen first, up to half of `n_each`. Shape
+        [n_rows], bool.
     RETURNS (Tensor): Indices of rows, ascending.
     """
     if not len(window):
         return torch.zeros_like(window)
     lot = torch.rand(len(window), dtype=torch.float64, device=window.device)
     if preferred is not None:
-        # In front of all others come as many preferred ones as may; the rest of them mixes with the others. They are
-        # chosen by lots of their own, or the rest would be those with high lots.
+        # In front of all others come as many preferred rows as may; the rest of the preferred rows
+        # mixes with the others. Lots of their own choose them, or the rest would have high lots.
         rows = torch.nonzero(preferred)[:, 0]
         own = torch.rand(len(rows), dtype=torch.float64, device=window.device)
         lot[rows[_lowest(window[rows], own, n_each // 2)]] -= 1

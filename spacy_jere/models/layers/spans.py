@@ -1,24 +1,14 @@
 """Spans of a batch of windows."""
 
-from typing import NamedTuple, Tuple
+from typing import Tuple
 
 import torch
 from torch import Tensor
 
+from ..types import Entities, Spans
+
 # Spans that are compared with others at once.
 _ROWS_AT_ONCE = 1 << 14
-
-
-class Spans(NamedTuple):
-    """Spans ordered by window, first token and end. All of shape [n_spans], integers.
-
-    window: The window each lies in.
-    start, end: Tokens, counted through all windows of the batch; the end is exclusive.
-    """
-
-    window: Tensor
-    start: Tensor
-    end: Tensor
 
 
 def all_spans(lengths: Tensor, max_width: int) -> Spans:
@@ -45,14 +35,15 @@ def among(spans: Spans, others: Spans) -> Tensor:
 
 
 def best_overlap(spans: Spans, others: Spans) -> Tensor:
-    """q(s) = max over g of |s ∩ g| / |s ∪ g|: the best intersection over union with one of the others.
+    """q(s) = max over g of |s ∩ g| / |s ∪ g|: the best intersection over union with another span.
 
     RETURNS (Tensor): Shape [n_spans], 0 where nothing overlaps.
     """
     best = torch.zeros(len(spans.start), device=spans.start.device)
     if not len(others.start):
         return best
-    # Offsets count through the batch, so that spans of different windows never overlap. [n_rows, n_others] numbers.
+    # Offsets count through the batch, so that spans of different windows never overlap. What
+    # follows has the shape [n_rows, n_others].
     for rows in torch.arange(len(best), device=best.device).split(_ROWS_AT_ONCE):
         start, end = spans.start[rows].unsqueeze(1), spans.end[rows].unsqueeze(1)
         shared = torch.minimum(end, others.end) - torch.maximum(start, others.start)
@@ -61,12 +52,12 @@ def best_overlap(spans: Spans, others: Spans) -> Tensor:
     return best
 
 
-def classified(spans: Spans, probabilities: Tensor) -> Tuple[Spans, Tensor, Tensor]:
+def classified(spans: Spans, probabilities: Tensor) -> Tuple[Entities, Tensor]:
     """Keep the spans whose most probable label is not the first, "none".
 
     probabilities (Tensor): Shape [n_spans, 1 + n_labels].
-    RETURNS (Tuple[Spans, Tensor, Tensor]): The spans, the index of their label and its probability.
+    RETURNS (Tuple[Entities, Tensor]): The entities, and the probability of each, [n_entities].
     """
     scores, best = probabilities.max(1)
     found = torch.nonzero(best)[:, 0]
-    return Spans(*(x[found] for x in spans)), best[found] - 1, scores[found]
+    return Entities(*spans.where(found), best[found] - 1), scores[found]

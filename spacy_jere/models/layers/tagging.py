@@ -1,6 +1,7 @@
-"""Entities as tags of tokens: scores of tags, a CRF over them, and the way from flat tokens to its steps and back.
+"""Entities as tags of tokens: scores of tags, and a CRF over them that counts in steps of windows.
 
-P. Crone, "Deeper Task-Specificity Improves Joint Entity and Relation Extraction", arXiv 2002.06424, section 3.2.
+P. Crone, "Deeper Task-Specificity Improves Joint Entity and Relation Extraction", arXiv 2002.06424,
+section 3.2.
 """
 
 from typing import Literal, Optional, Tuple
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .crf import EntityCRF, TaggedSpans, TagScheme, n_tags
+from ..types import Entities
+from .crf import EntityCRF, TagScheme, n_tags
 
 Activation = Literal["tanh", "relu", "gelu"]
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
@@ -46,49 +48,47 @@ class EntityTagger(nn.Module):
         return scores
 
     def loss(
-        self,
-        emissions: Tensor,
-        lengths: Tensor,
-        start: Tensor,
-        end: Tensor,
-        label: Tensor,
-        known: Tensor,
+        self, emissions: Tensor, lengths: Tensor, entities: Entities, known: Tensor
     ) -> Optional[Tensor]:
         """Negative log-likelihood of the gold tags, mean over windows with any.
 
-        start, end, label (Tensor): Entities that don't overlap, tokens counted through all windows. Shape [n_entities].
+        entities (Entities): Gold entities that don't overlap.
         known (Tensor): Tokens with annotation; others may have any tag. Shape [n_tokens], bool.
         RETURNS (Optional[Tensor]): None where no token is annotated.
         """
         if not known.any():
             return None
-        allowed = allowed_tags(self.crf, start, end, label, known)
+        allowed = allowed_tags(self.crf, entities, known)
         steps, mask = pad_steps(lengths)
         annotated = (known[steps] & mask).any(0)
         losses = self.crf.negative_log_likelihood(emissions[steps], allowed[steps], mask)
         return losses[annotated].mean()
 
 
-def find_tagged(crf: EntityCRF, emissions: Tensor, lengths: Tensor) -> TaggedSpans:
-    """emissions: [n_tokens, n_tags]. RETURNS: The entities of the best paths; tokens are counted through all windows."""
+def find_tagged(crf: EntityCRF, emissions: Tensor, lengths: Tensor) -> Tuple[Entities, Tensor]:
+    """Read entities off the best tags.
+
+    emissions (Tensor): Shape [n_tokens, n_tags].
+    RETURNS (Tuple[Entities, Tensor]): The entities of each window's best path, and the probability
+        of each, [n_entities].
+    """
     steps, mask = pad_steps(lengths)
-    spans = crf.best_spans(emissions[steps], mask)
-    offset = (torch.cumsum(lengths, 0) - lengths)[spans.window]
-    return spans._replace(start=spans.start + offset, end=spans.end + offset)
+    found, scores = crf.best_entities(emissions[steps], mask)
+    offset = (torch.cumsum(lengths, 0) - lengths)[found.window]
+    return found._replace(start=found.start + offset, end=found.end + offset), scores
 
 
 def pad_steps(lengths: Tensor) -> Tuple[Tensor, Tensor]:
-    """RETURNS: Flat token at each step of each window (0 in the padding), and which are tokens.
-    Both of shape [n_steps, n_windows]."""
+    """RETURNS (Tuple[Tensor, Tensor]): The flat token at each step of each window (0 in the
+    padding), and which steps are tokens. Both of shape [n_steps, n_windows]."""
     starts = torch.cumsum(lengths, 0) - lengths
     steps = torch.arange(int(lengths.max()), device=lengths.device).unsqueeze(1)
     mask = steps < lengths
     return torch.where(mask, starts + steps, 0), mask
 
 
-def allowed_tags(
-    crf: EntityCRF, start: Tensor, end: Tensor, label: Tensor, known: Tensor
-) -> Tensor:
-    """RETURNS: The gold tag of annotated tokens, every tag of others. Shape [n_tokens, n_tags], bool."""
-    tags = crf.tags_of(start, end, label, len(known))
+def allowed_tags(crf: EntityCRF, entities: Entities, known: Tensor) -> Tensor:
+    """RETURNS (Tensor): The gold tag of annotated tokens, every tag of others. Shape [n_tokens,
+    n_tags], bool."""
+    tags = crf.tags_of(entities, len(known))
     return F.one_hot(tags, crf.num_tags).bool() | ~known.unsqueeze(1)

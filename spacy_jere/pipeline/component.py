@@ -1,0 +1,470 @@
+"""The pipeline component `joint_ner_re`: reads a text once, writes entities and relations."""
+
+import warnings
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, cast
+
+import numpy
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import logger
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from ..errors import Errors, Warnings
+from ..evaluation.scorer import DEFAULT_SCORE_WEIGHTS, Scores
+from ..models.joint import JointModel, n_trainable
+from ..models.types import Entities, Extraction, JointBatch, Proposals
+from ..relations import DEFAULT_SPANS_KEY, StoredRelation, mention, store_relations
+from ..schema import (
+    LEARN,
+    Rule,
+    SchemaConfig,
+    check_labels,
+    parse_schema,
+    schema_config,
+    symmetric_labels,
+)
+from ..windows import WINDOWS, doc_windows
+from .decoding import decode, without_overlaps
+from .labels import SAMPLE_SIZE, check_new_label, collect_labels, read_label_data
+from .targets import (
+    BatchWindows,
+    align_example,
+    align_given,
+    batch_windows,
+    check_known,
+    make_targets,
+)
+
+default_model_config = """
+[model]
+@architectures = "spacy-jere.TaskSpecificBiRNN.v1"
+
+[model.tok2vec]
+@architectures = "spacy-jere.TokenFeatures.v1"
+static_vectors = false
+characters = 32
+casing = true
+
+[model.tok2vec.contextual]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 128
+depth = 2
+embed_size = 4000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+
+[model.birnn]
+@layers = "spacy-jere.TaskBiRNN.v1"
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+@Language.factory(
+    "joint_ner_re",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans", "doc._.relations"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "ent_threshold": 0.0,
+        "rel_threshold": 0.5,
+        "thresholds_by_relation": {},
+        "overlap": True,
+        "window": "sentence",
+        "spans_key": DEFAULT_SPANS_KEY,
+        "schema": None,
+        "given_entities": False,
+        "learn_rate_factor": 1.0,
+        "scorer": {"@scorers": "spacy-jere.joint_scorer.v1"},
+    },
+    default_score_weights=DEFAULT_SCORE_WEIGHTS,
+)
+def make_joint_ner_re(
+    nlp: Language,
+    name: str,
+    model: Model[JointBatch, Any],
+    ent_threshold: float,
+    rel_threshold: float,
+    thresholds_by_relation: Dict[str, float],
+    overlap: bool,
+    window: str,
+    spans_key: str,
+    schema: Union[str, Dict[str, Any], None],
+    given_entities: bool,
+    learn_rate_factor: float,
+    scorer: Optional[Callable[..., Scores]],
+) -> "JointEntityRelationExtractor":
+    """Construct the component.
+
+    model (Model[JointBatch, Any]): A joint architecture: `spacy-jere.TaskSpecificBiRNN.v1`,
+        `spacy-jere.SpERT.v1` or `spacy-jere.SpERTMT.v1`.
+    ent_threshold (float): The least probability of an entity that is reported. 0 reports all
+        entities that the model decides for.
+    rel_threshold (float): The least probability of a relation that is reported.
+    thresholds_by_relation (Dict[str, float]): The same for single relation labels, as
+        `find-thresholds` sets them. Other labels keep `rel_threshold`.
+    overlap (bool): Whether entities may overlap in doc.spans and in relations. If not, the most
+        probable of overlapping entities is kept, as in doc.ents.
+    window (str): Where relations are looked for: in each "sentence", where sentence boundaries are
+        set, or in the whole "doc".
+    spans_key (str): The key of `doc.spans` for all entities, overlapping ones included, with their
+        scores.
+    schema (Union[str, Dict[str, Any], None]): For each relation label `head` and `tail`, the entity
+        labels it may join, and `symmetric`; "learn" takes over what the training data has; null
+        allows everything.
+    given_entities (bool): Find relations between the entities that doc.ents has already, and leave
+        these alone.
+    learn_rate_factor (float): Factor on the learning rate of this component's weights. It sets a
+        higher rate for the randomly initialized layers over a fine-tuned transformer.
+    scorer (Optional[Callable]): The scoring method.
+    """
+    return JointEntityRelationExtractor(
+        nlp.vocab,
+        model,
+        name,
+        ent_threshold=ent_threshold,
+        rel_threshold=rel_threshold,
+        thresholds_by_relation=thresholds_by_relation,
+        overlap=overlap,
+        window=window,
+        spans_key=spans_key,
+        schema=schema,
+        given_entities=given_entities,
+        learn_rate_factor=learn_rate_factor,
+        scorer=scorer,
+    )
+
+
+class JointEntityRelationExtractor(TrainablePipe):
+    """Finds entities and relations together. The settings are those of `make_joint_ner_re`."""
+
+    model: JointModel
+    cfg: Dict[str, Any]
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: JointModel,
+        name: str = "joint_ner_re",
+        *,
+        ent_threshold: float = 0.0,
+        rel_threshold: float = 0.5,
+        thresholds_by_relation: Optional[Dict[str, float]] = None,
+        overlap: bool = True,
+        window: str = "sentence",
+        spans_key: str = DEFAULT_SPANS_KEY,
+        schema: SchemaConfig = None,
+        given_entities: bool = False,
+        learn_rate_factor: float = 1.0,
+        scorer: Optional[Callable[..., Scores]] = None,
+    ):
+        if window not in WINDOWS:
+            raise ValueError(Errors.E207.format(window=window))
+        thresholds_by_relation = dict(thresholds_by_relation or {})
+        thresholds = {"ent_threshold": ent_threshold, "rel_threshold": rel_threshold}
+        for key, value in {**thresholds, **thresholds_by_relation}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(Errors.E208.format(name=key, value=value))
+        if learn_rate_factor <= 0:
+            raise ValueError(Errors.E209.format(value=learn_rate_factor))
+        rules = parse_schema(schema)
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg = {
+            "entity_labels": [],
+            "relation_labels": [],
+            "ent_threshold": ent_threshold,
+            "rel_threshold": rel_threshold,
+            "thresholds_by_relation": thresholds_by_relation,
+            "overlap": overlap,
+            "window": window,
+            "spans_key": spans_key,
+            "schema": schema_config(rules) if rules else schema,
+            "learned_schema": None,
+            "given_entities": given_entities,
+            "learn_rate_factor": learn_rate_factor,
+        }
+
+    # Labels
+
+    @property
+    def entity_labels(self) -> Tuple[str, ...]:
+        return tuple(self.cfg["entity_labels"])
+
+    @property
+    def relation_labels(self) -> Tuple[str, ...]:
+        return tuple(self.cfg["relation_labels"])
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): Entity labels, then relation labels."""
+        return self.entity_labels + self.relation_labels
+
+    @property
+    def label_data(self) -> Dict[str, Any]:
+        """What `spacy init labels` writes and `initialize` reads."""
+        return {
+            "entities": list(self.entity_labels),
+            "relations": list(self.relation_labels),
+            "schema": self.cfg["learned_schema"],
+        }
+
+    @property
+    def schema(self) -> Dict[str, Rule]:
+        """RETURNS (Dict[str, Rule]): The rules in force, set or learned."""
+        learned = self.cfg["schema"] == LEARN
+        return parse_schema(self.cfg["learned_schema"] if learned else self.cfg["schema"])
+
+    @property
+    def thresholds(self) -> Dict[str, float]:
+        """RETURNS (Dict[str, float]): The least probability that is reported, by relation label."""
+        own, default = self.cfg["thresholds_by_relation"], self.cfg["rel_threshold"]
+        return {label: own.get(label, default) for label in self.relation_labels}
+
+    @property
+    def is_initialized(self) -> bool:
+        return self.model.has_dim("nI") is True
+
+    def add_label(self, label: str, kind: str = "entity") -> int:
+        """Add a label before initialization.
+
+        kind (str): "entity" or "relation".
+        RETURNS (int): 0 if the label is already there, else 1.
+        RAISES (ValueError): The component is initialized: its weights have no room for the label.
+        """
+        check_new_label(label, kind)
+        labels = self.cfg[f"{kind}_labels"]
+        if label in labels:
+            return 0
+        if self.is_initialized:
+            raise ValueError(
+                Errors.E201.format(name=self.name, n=len(labels), kind=kind, label=label)
+            )
+        labels.append(label)
+        if kind == "entity":
+            self.vocab.strings.add(label)
+        return 1
+
+    # Prediction
+
+    def predict(self, docs: Iterable[Doc]) -> List[Extraction]:
+        """Find entities and relations without touching the Docs.
+
+        RETURNS (List[Extraction]): One for each Doc.
+        """
+        docs = list(docs)
+        if not self.is_initialized:
+            raise ValueError(Errors.E203.format(name=self.name))
+        found = [Extraction([], []) for _ in docs]
+        readable = [i for i, doc in enumerate(docs) if any(not x.is_space for x in doc)]
+        if not readable:
+            return found
+        chosen = [docs[i] for i in readable]
+        windows = self._batch_windows(chosen)
+        given = self._given_entities(chosen, windows) if self.cfg["given_entities"] else None
+        proposals: Proposals = self.model.predict(JointBatch(chosen, windows.rows, given=given))
+        extractions = decode(
+            proposals,
+            len(chosen),
+            entity_labels=self.entity_labels,
+            relation_labels=self.relation_labels,
+            ent_threshold=self.cfg["ent_threshold"],
+            thresholds=list(self.thresholds.values()),
+            overlap=self.cfg["overlap"],
+            schema=self.schema,
+        )
+        for i, extraction in zip(readable, extractions):
+            found[i] = extraction
+        return found
+
+    def set_annotations(self, docs: Iterable[Doc], scores: List[Extraction]) -> None:
+        """Write entities to doc.ents and doc.spans, relations to doc._.relations."""
+        for doc, extraction in zip(docs, scores):
+            if not self.cfg["given_entities"]:
+                doc.set_ents([Span(doc, *x[:3]) for x in without_overlaps(extraction.entities)])
+            spans = [Span(doc, start, end, label) for start, end, label, _ in extraction.entities]
+            probabilities = numpy.asarray([x[3] for x in extraction.entities], dtype="f")
+            key = self.cfg["spans_key"]
+            doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"scores": probabilities})
+            ends = [mention(span) for span in spans]
+            relations = [
+                StoredRelation(ends[head], ends[tail], label, score)
+                for head, tail, label, score in extraction.relations
+            ]
+            store_relations(doc, relations)
+
+    def _given_entities(self, docs: Sequence[Doc], windows: BatchWindows) -> Entities:
+        """RETURNS: The entities of doc.ents that can be related."""
+        given = align_given(docs, windows, _index(self.entity_labels))
+        if given.n_across:
+            warnings.warn(Warnings.W203.format(name=self.name, n=given.n_across), stacklevel=2)
+        if given.unknown:
+            warnings.warn(Warnings.W202.format(name=self.name, labels=given.unknown), stacklevel=2)
+        return given.entities
+
+    def _batch_windows(self, docs: Sequence[Doc]) -> BatchWindows:
+        return batch_windows(docs, [doc_windows(doc, self.cfg["window"]) for doc in docs])
+
+    # Training
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. Only what is annotated is learned from.
+
+        losses (Optional[Dict[str, float]]): Gets the sum under the component's name, and one row
+            per task, such as `joint_ner_re_ner` and `joint_ner_re_re`.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "JointEntityRelationExtractor.update")
+        if not self.is_initialized:
+            raise ValueError(Errors.E203.format(name=self.name))
+        set_dropout_rate(self.model, drop)
+        if any(len(example.predicted) for example in examples):
+            values, backprop = self.model.begin_update(self._training_batch(examples))
+            backprop(numpy.ones_like(values))
+            for task, value in zip(self.model.attrs["tasks"], values.tolist()):
+                key = f"{self.name}_{task}"
+                losses[key] = losses.get(key, 0.0) + value
+                losses[self.name] += value
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradients that were gathered.
+
+        sgd (Optimizer): Called with the learning rate scaled by `learn_rate_factor`.
+        """
+        self.model.finish_update(
+            cast(Optimizer, partial(sgd, lr_scale=self.cfg["learn_rate_factor"]))
+        )
+
+    def _training_batch(self, examples: Sequence[Example]) -> JointBatch:
+        """The whole batch, as a listener upstream expects it; empty Docs have no windows."""
+        docs = [example.predicted for example in examples]
+        of_docs = [doc_windows(doc, self.cfg["window"]) for doc in docs]
+        aligned = []
+        for example, windows in zip(examples, of_docs):
+            item = align_example(example, self.cfg["spans_key"], windows)
+            check_known(example, item, self.entity_labels, self.relation_labels, self.name)
+            if self.cfg["given_entities"]:
+                item = item._replace(known=numpy.zeros_like(item.known))
+            aligned.append(item)
+        batch = batch_windows(docs, of_docs)
+        targets = make_targets(
+            aligned,
+            batch,
+            _index(self.entity_labels),
+            _index(self.relation_labels),
+            set(symmetric_labels(self.schema)),
+        )
+        return JointBatch(docs, batch.rows, targets)
+
+    # Initialization
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        """Collect the labels and build the model.
+
+        get_examples (Callable[[], Iterable[Example]]): Representative examples.
+        labels (Optional[Dict[str, Any]]): What `spacy init labels` wrote, to spare reading all
+            examples.
+        """
+        validate_get_examples(get_examples, "JointEntityRelationExtractor.initialize")
+        # Once more from the start, if need be: labels stay, and new ones may join them.
+        self.model.set_dim("nI", cast(int, None), force=True)
+        if labels is not None:
+            data = read_label_data(labels, self.name)
+            self._add_labels(data.entities, data.relations)
+            self.cfg["learned_schema"] = data.schema
+            sample = list(islice(get_examples(), SAMPLE_SIZE))
+        else:
+            sample = self._take_examples(get_examples())
+        if not self.entity_labels:
+            raise ValueError(Errors.E200.format(name=self.name))
+        check_labels(self.schema, self.entity_labels, self.relation_labels)
+        if not self.relation_labels:
+            warnings.warn(Warnings.W200.format(name=self.name), stacklevel=2)
+        docs = [x.predicted for x in sample if len(x.predicted)] or [Doc(self.vocab, words=["x"])]
+        sizes = len(self.entity_labels), len(self.relation_labels)
+        self.model.initialize(X=JointBatch(docs, self._batch_windows(docs).rows), Y=sizes)
+        self.model.attrs["labels"] = [list(self.entity_labels), list(self.relation_labels)]
+        logger.info("%s: %s trainable parameters", self.name, f"{n_trainable(self.model):,}")
+
+    def _take_examples(self, examples: Iterable[Example]) -> List[Example]:
+        """Take over labels and, if it is to be learned, the schema. RETURNS: A few examples."""
+        found = collect_labels(
+            examples,
+            window=self.cfg["window"],
+            spans_key=self.cfg["spans_key"],
+            schema=parse_schema(self.cfg["schema"]),
+        )
+        self._add_labels(sorted(found.entity_labels), sorted(found.relation_labels))
+        if self.cfg["schema"] == LEARN:
+            self.cfg["learned_schema"] = found.learned_schema
+        if found.lost:
+            counts = ", ".join(f"{n} {what}" for what, n in sorted(found.lost.items()))
+            warnings.warn(Warnings.W201.format(name=self.name, counts=counts), stacklevel=2)
+        return found.sample
+
+    def _add_labels(self, entity_labels: Iterable[str], relation_labels: Iterable[str]) -> None:
+        for label in entity_labels:
+            self.add_label(label, "entity")
+        for label in relation_labels:
+            self.add_label(label, "relation")
+
+    # Evaluation and storage
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Scores:
+        """RETURNS (Scores): What the scorer gives, by default the keys of
+        `spacy-jere.joint_scorer.v1`."""
+        if self.scorer is None:
+            return {}
+        return self.scorer(examples, **{**kwargs, **self.comparison})
+
+    @property
+    def comparison(self) -> Dict[str, Any]:
+        """How found and annotated things are compared: arguments of the scorer and of
+        `spacy_jere.evaluation.error_analysis.analyze`."""
+        return {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
+        super().from_bytes(bytes_data, exclude=tuple(exclude))
+        self._check_weights()
+        return self
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Any:
+        super().from_disk(path, exclude=tuple(exclude))
+        self._check_weights()
+        return self
+
+    def _check_weights(self) -> None:
+        trained = self.model.attrs.get("labels")
+        here = [list(self.entity_labels), list(self.relation_labels)]
+        if trained is not None and trained != here:
+            raise ValueError(Errors.E206.format(name=self.name, trained=trained, here=here))
+
+
+def _index(labels: Sequence[str]) -> Dict[str, int]:
+    return {label: i for i, label in enumerate(labels)}

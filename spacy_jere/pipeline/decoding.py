@@ -1,0 +1,132 @@
+"""Scores to entities and relations: thresholds, schema, symmetric labels, overlaps."""
+
+from typing import Dict, List, Sequence, Tuple
+
+import numpy
+
+from ..models.types import Array2d, Extraction, Proposals
+from ..schema import Schema
+
+ScoredEntity = Tuple[int, int, str, float]
+ScoredRelation = Tuple[int, int, str, float]
+
+
+def decode(
+    proposals: Proposals,
+    n_docs: int,
+    *,
+    entity_labels: Sequence[str],
+    relation_labels: Sequence[str],
+    ent_threshold: float,
+    thresholds: Sequence[float],
+    overlap: bool,
+    schema: Schema,
+) -> List[Extraction]:
+    """Choose what to report of a batch.
+
+    n_docs (int): How many Docs the batch has.
+    ent_threshold (float): The least probability of an entity. Relations of others are left out too.
+    thresholds (Sequence[float]): The least probability of a relation, for each relation label.
+    overlap (bool): Keep entities that overlap; else the most probable ones and the relations
+        between these.
+    schema (Schema): Relations that it forbids are left out; of a symmetric label's two directions
+        the more probable score is kept, with the entity that comes first as head.
+    RETURNS (List[Extraction]): One for each Doc; entities by position, relations by head and tail.
+    """
+    columns = proposals.entities
+    order = numpy.lexsort((columns[:, 3], columns[:, 2], columns[:, 1], columns[:, 0]))
+    place = numpy.empty(len(order), dtype="int64")
+    place[order] = numpy.arange(len(order))
+    entities = columns[order]
+    scores = proposals.entity_scores[order]
+    pairs = place[proposals.pairs].reshape((-1, 2))
+
+    found_entities: List[List[ScoredEntity]] = [[] for _ in range(n_docs)]
+    first = numpy.searchsorted(entities[:, 0], numpy.arange(n_docs)).tolist()
+    for (doc, start, end, label), score in zip(entities.tolist(), scores.tolist()):
+        found_entities[doc].append((start, end, entity_labels[label], score))
+
+    allowed = _allowed(schema, entity_labels, relation_labels)
+    probabilities = _join_directions(
+        pairs, proposals.relation_scores, _symmetric(schema, relation_labels)
+    )
+    head_labels, tail_labels = entities[pairs[:, 0], 3], entities[pairs[:, 1], 3]
+    keep = (probabilities >= numpy.asarray(thresholds)) & allowed[:, head_labels, tail_labels].T
+    rows, labels = numpy.nonzero(keep)
+    by_position = numpy.lexsort((labels, pairs[rows, 1], pairs[rows, 0]))
+    found_relations: List[List[ScoredRelation]] = [[] for _ in range(n_docs)]
+    for row, label in zip(rows[by_position].tolist(), labels[by_position].tolist()):
+        head, tail = pairs[row].tolist()
+        doc = int(entities[head, 0])
+        score = float(probabilities[row, label])
+        relation = (head - first[doc], tail - first[doc], relation_labels[label], score)
+        found_relations[doc].append(relation)
+    return [
+        _thinned(Extraction(*x), ent_threshold, overlap)
+        for x in zip(found_entities, found_relations)
+    ]
+
+
+def without_overlaps(entities: Sequence[ScoredEntity]) -> List[ScoredEntity]:
+    """RETURNS (List[ScoredEntity]): Those that doc.ents can hold, by position: of overlapping ones
+    the most probable."""
+    chosen: List[ScoredEntity] = []
+    taken: Dict[int, None] = {}
+    for entity in sorted(entities, key=lambda x: (-x[3], x[0] - x[1], x[0])):
+        tokens = range(entity[0], entity[1])
+        if not any(token in taken for token in tokens):
+            chosen.append(entity)
+            taken.update(dict.fromkeys(tokens))
+    return sorted(chosen)
+
+
+def _thinned(found: Extraction, ent_threshold: float, overlap: bool) -> Extraction:
+    entities = [entity for entity in found.entities if entity[3] >= ent_threshold]
+    if not overlap:
+        entities = without_overlaps(entities)
+    if len(entities) == len(found.entities):
+        return found
+    index = {entity: i for i, entity in enumerate(entities)}
+    place = [index.get(entity) for entity in found.entities]
+    relations = [
+        (head, tail, label, score)
+        for head, tail, label, score in (
+            (place[x[0]], place[x[1]], *x[2:]) for x in found.relations
+        )
+        if head is not None and tail is not None
+    ]
+    return Extraction(entities, relations)
+
+
+def _allowed(
+    schema: Schema, entity_labels: Sequence[str], relation_labels: Sequence[str]
+) -> Array2d:
+    """RETURNS: Whether a relation may join two entity labels. [n_relation_labels, n_labels,
+    n_labels], bool."""
+    n_labels = len(entity_labels)
+    allowed = numpy.ones((len(relation_labels), n_labels, n_labels), dtype=bool)
+    for i, label in enumerate(relation_labels):
+        if label in schema:
+            rule = schema[label]
+            allowed[i] = [[rule.allows(x, y) for y in entity_labels] for x in entity_labels]
+    return allowed
+
+
+def _symmetric(schema: Schema, relation_labels: Sequence[str]) -> List[int]:
+    return [i for i, x in enumerate(relation_labels) if x in schema and schema[x].symmetric]
+
+
+def _join_directions(pairs: Array2d, scores: Array2d, symmetric: List[int]) -> Array2d:
+    """Give symmetric labels the higher score of both directions, in reading order only."""
+    if not symmetric or not len(pairs):
+        return scores
+    n_entities = int(pairs.max()) + 1
+    keys = pairs[:, 0] * n_entities + pairs[:, 1]
+    order = numpy.argsort(keys)
+    reverse = order[numpy.searchsorted(keys[order], pairs[:, 1] * n_entities + pairs[:, 0])]
+    scores = scores.copy()
+    columns = numpy.asarray(symmetric)
+    joined = numpy.maximum(scores[:, columns], scores[reverse][:, columns])
+    forward = (pairs[:, 0] < pairs[:, 1])[:, None]
+    scores[:, columns] = numpy.where(forward, joined, -1.0)
+    return scores

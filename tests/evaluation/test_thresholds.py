@@ -1,0 +1,80 @@
+"""Thresholds by relation label: what is chosen, and that it is saved with the pipeline."""
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_jere.cli import app
+from spacy_jere.evaluation.thresholds import _best, find_thresholds, set_thresholds
+
+
+@pytest.mark.parametrize(
+    "ranked, n_gold, in_force, threshold, before, after",
+    [
+        # One right, one wrong below it: between the two.
+        ([(0.8, True), (0.4, False)], 1, 0.3, 0.6, 2 / 3, 1),
+        # A right one that the threshold in force leaves out.
+        ([(0.9, True), (0.3, True)], 2, 0.5, 0.16, 2 / 3, 1),
+        # Nothing better: the one in force stays.
+        ([(0.9, True)], 1, 0.5, 0.5, 1, 1),
+        ([(0.9, False)], 1, 0.5, 0.5, 0, 0),
+        ([], 2, 0.5, 0.5, 0, 0),
+        # Equal scores can't be parted.
+        ([(0.7, True), (0.7, False), (0.2, True)], 2, 0.9, 0.11, 0, 0.8),
+    ],
+)
+def test_best(ranked, n_gold, in_force, threshold, before, after):
+    found = _best(ranked, n_gold, in_force)
+    assert found.n_gold == n_gold
+    assert (found.threshold, found.before, found.after) == pytest.approx((threshold, before, after))
+
+
+def test_scores_are_those_of_the_scorer(trained_copy, make_examples):
+    trained = trained_copy
+    trained.get_pipe("joint_ner_re").cfg["rel_threshold"] = 0.9999
+    before = trained.evaluate(make_examples(trained))["rels_per_type"]
+    found = find_thresholds(trained, "joint_ner_re", make_examples(trained))
+    assert trained.get_pipe("joint_ner_re").cfg["thresholds_by_relation"] == {}
+    set_thresholds(trained, "joint_ner_re", found)
+    after = trained.evaluate(make_examples(trained))["rels_per_type"]
+    assert set(found) == set(before)
+    for label, x in found.items():
+        assert x.before == pytest.approx(before[label]["f"])
+        assert x.after == pytest.approx(after[label]["f"])
+        assert x.after >= x.before
+    assert any(x.after > x.before for x in found.values())
+
+
+def test_no_annotated_relations(trained):
+    with pytest.raises(ValueError, match="E340"):
+        find_thresholds(trained[0], "joint_ner_re", [])
+
+
+def test_command_saves_them(trained_copy, make_examples, tmp_path):
+    trained_copy.to_disk(tmp_path / "model")
+    golds = [x.reference for x in make_examples(trained_copy)]
+    DocBin(docs=golds, store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    command = ["find-thresholds", str(tmp_path / "model"), str(tmp_path / "dev.spacy")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0 and "LIVES_IN" in result.output
+    loaded = spacy.load(tmp_path / "model")
+    thresholds = loaded.get_pipe("joint_ner_re").cfg["thresholds_by_relation"]
+    assert set(thresholds) == {"LIVES_IN", "MET", "WORKS_FOR"}
+    assert loaded.config["components"]["joint_ner_re"]["thresholds_by_relation"] == thresholds
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [(["--component", "ner"], "E342"), ([], "E341")],
+)
+def test_what_can_not_be_tuned(trained_copy, make_examples, tmp_path, options, message):
+    model = tmp_path / "model"
+    trained_copy.to_disk(model)
+    golds = [x.reference for x in make_examples(trained_copy)]
+    DocBin(docs=golds, store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    name = str(model) if options else "en_no_folder"
+    result = CliRunner().invoke(
+        app, ["find-thresholds", name, str(tmp_path / "dev.spacy"), *options]
+    )
+    assert result.exit_code == 1 and message in result.output
