@@ -23,7 +23,7 @@ from typing import (
 )
 
 from ..errors import Errors
-from ._reading import SourceError
+from ._faults import OptionError
 
 _TRUTHS = {"true": True, "false": False}
 
@@ -41,13 +41,13 @@ def check_options(
     """Check the names of options.
 
     message (str): The error, with the fields `format`, `option` and `known`.
-    RAISES (SourceError): The function doesn't have one of the options.
+    RAISES (OptionError): The function doesn't have one of the options.
     """
     known = option_types(function)
     for option in options:
         if option not in known:
             names = ", ".join(known) or "no options"
-            raise SourceError(message.format(format=format, option=option, known=names))
+            raise OptionError(message.format(format=format, option=option, known=names))
 
 
 def parse_options(
@@ -60,7 +60,7 @@ def parse_options(
     functions (Mapping[str, Callable[..., Any]]): Each `read` or `write`, under what it does.
         Messages use that: "reading brat".
     RETURNS (List[Dict[str, Any]]): The options of each function.
-    RAISES (SourceError): An option that none of the functions has, one that takes a Python object,
+    RAISES (OptionError): An option that none of the functions has, one that takes a Python object,
         or a value that is not of its type.
     """
     types = [option_types(function) for function in functions.values()]
@@ -68,13 +68,13 @@ def parse_options(
     for assignment in assignments:
         name, sign, value = assignment.partition("=")
         if not (name and sign):
-            raise SourceError(Errors.E317.format(value=assignment))
+            raise OptionError(Errors.E317.format(value=assignment))
         owner = next((i for i, known in enumerate(types) if name in known), None)
         if owner is None:
-            raise SourceError(Errors.E318.format(option=name, known=_describe(functions)))
+            raise OptionError(Errors.E318.format(option=name, known=_describe(functions)))
         parse = _parser(types[owner][name])
         if parse is None:
-            raise SourceError(Errors.E319.format(option=name, known=_describe(functions)))
+            raise OptionError(Errors.E319.format(option=name, known=_describe(functions)))
         options[owner][name] = parse(name, value)
     return options
 
@@ -119,7 +119,7 @@ def _parse_string(name: str, value: str) -> str:
 def _parse_bool(name: str, value: str) -> bool:
     if value.lower() not in _TRUTHS:
         error = Errors.E314.format(option=name, known=", ".join(_TRUTHS), value=value)
-        raise SourceError(error)
+        raise OptionError(error)
     return _TRUTHS[value.lower()]
 
 
@@ -128,7 +128,7 @@ def _parse_integer(name: str, value: str) -> int:
         return int(value)
     except ValueError:
         error = Errors.E327.format(option=name, wanted="a whole number", value=value)
-        raise SourceError(error) from None
+        raise OptionError(error) from None
 
 
 def _parse_float(name: str, value: str) -> float:
@@ -136,7 +136,7 @@ def _parse_float(name: str, value: str) -> float:
         return float(value)
     except ValueError:
         error = Errors.E327.format(option=name, wanted="a number", value=value)
-        raise SourceError(error) from None
+        raise OptionError(error) from None
 
 
 def _parse_list(name: str, value: str) -> Tuple[str, ...]:

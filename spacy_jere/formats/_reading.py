@@ -1,39 +1,34 @@
-"""Reading text files, with errors that name file and line."""
+"""Reading text files and JSON, with errors that name file and line."""
 
 import codecs
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, NoReturn, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from ..errors import Errors
+from ._compression import read_bytes
+from ._faults import OptionError, Place, SourceError, check_choice, report, shorten
+from ._json import (
+    BROKEN,
+    Decoder,
+    check_keys,
+    check_words,
+    explain,
+    get_list,
+    get_string,
+    get_words,
+)
 
 HEAD_SIZE = 64 * 1024
+# From how many objects at the beginning of a file its format is told
+_N_OBJECTS = 20
 _SPACE = re.compile(r"\s*")
-# Besides broken JSON: numbers of thousands of digits, and brackets nested thousands deep
-_BROKEN = (ValueError, RecursionError)
 # The longest piece of JSON in which an error may lie before the place where the text was cut: two
 # escapes that make one character.
 _LONGEST_ESCAPE = len(r"\ud83c\udfe0")
-
-
-class SourceError(ValueError):
-    """A file that can't be read or written. The message says where the fault is and what to do."""
-
-
-class Place(NamedTuple):
-    """A line of a file."""
-
-    path: Path
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.path}, line {self.line}"
-
-    def fail(self, reason: str) -> NoReturn:
-        """RAISES (SourceError): Always."""
-        raise SourceError(Errors.E301.format(path=self.path, line=self.line, reason=reason))
+_read_bytes = read_bytes
+_Object = Dict[str, Any]
 
 
 @dataclass
@@ -49,7 +44,7 @@ class Head:
     path: Path
     text: str
     is_whole: bool
-    _objects: Dict[str, Dict[str, Any]] = field(default_factory=dict, repr=False)
+    _objects: Optional[List[_Object]] = field(default=None, repr=False)
 
     @classmethod
     def of(cls, path: Union[str, Path]) -> "Head":
@@ -60,32 +55,32 @@ class Head:
         path = Path(path)
         return cls(path, *(("", True) if path.is_dir() else _read_beginning(path, HEAD_SIZE)))
 
-    def first_object(self, opening: str = "") -> Dict[str, Any]:
-        """Parse the first object of a JSON file. Reads on only if the object is longer than the
-        head.
+    @property
+    def is_json(self) -> bool:
+        """Whether the file begins as JSON does."""
+        return self.text.lstrip()[:1] in ("{", "[")
 
-        opening (str): What stands before the object: "[" in an array, nothing in JSON lines.
-        RETURNS (Dict[str, Any]): The object; empty if there is none.
+    def objects(self) -> List[_Object]:
+        """Parse the first objects of a JSON file: of an array, or one after another. Reads on only
+        if the first object is longer than the head.
+
+        RETURNS (List[Dict[str, Any]]): The objects; empty if there are none.
         RAISES (SourceError): The text that had to be read for it is not UTF-8.
         """
-        if opening not in self._objects:
-            self._objects[opening] = self._parse_object(rf"\s*{re.escape(opening)}\s*(?={{)")
-        return self._objects[opening]
+        if self._objects is None:
+            self._objects = self._parse()
+        return self._objects
 
-    def _parse_object(self, before: str) -> Dict[str, Any]:
+    def _parse(self) -> List[_Object]:
         size, text, is_whole = HEAD_SIZE, self.text, self.is_whole
-        while match := re.match(before, text):
-            try:
-                item: Dict[str, Any] = json.JSONDecoder().raw_decode(text, match.end())[0]
-                return item
-            except json.JSONDecodeError as error:
-                if is_whole or not _may_be_cut(error):
-                    break
-            except _BROKEN:
-                break
+        while match := re.match(r"\s*(?:\[\s*)?(?={)", text):
+            found, error = _first_objects(text, match.end())
+            may_be_cut = isinstance(error, ValueError) and _may_be_cut(error)
+            if found or error is None or is_whole or not may_be_cut:
+                return found
             size *= 4
             text, is_whole = _read_beginning(self.path, size)
-        return {}
+        return []
 
 
 def decode(path: Path) -> str:
@@ -98,109 +93,150 @@ def read_text(path: Union[str, Path]) -> str:
     return _normalize(decode(Path(path)))
 
 
-def read_lines(path: Union[str, Path]) -> List[Tuple[Place, str]]:
-    """RETURNS (List[Tuple[Place, str]]): All lines with their places, also empty ones."""
+def read_lines(path: Union[str, Path]) -> Iterator[Tuple[Place, str]]:
+    """RETURNS (Iterator[Tuple[Place, str]]): All lines with their places, also empty ones."""
+    return _lines(Path(path), read_text(path))
+
+
+def read_json(
+    path: Union[str, Path], keys: Sequence[str] = ()
+) -> Iterator[Tuple[Place, Dict[str, Any]]]:
+    """Read objects: those of an array, one on each line, or one after another over several lines.
+
+    Objects that can't be used are reported. After broken JSON that isn't an object a line, the rest
+    of the file can't be read.
+
+    keys (Sequence[str]): Keys of the format. A key that looks like one of them, where that is not
+        there, is misspelt.
+    RETURNS (Iterator[Tuple[Place, Dict[str, Any]]]): Each object, with the place where it begins.
+    """
     path = Path(path)
-    # Not splitlines: it also splits at U+2028 and similar characters.
-    return [(Place(path, i), line) for i, line in enumerate(read_text(path).split("\n"), 1)]
+    text = read_text(path)
+    start = _skip_space(text, 0)
+    if text[start : start + 1] == "[":
+        return _json_objects(path, text, start, keys, is_array=True)
+    if _is_object_a_line(text, start):
+        return _json_lines(path, text, keys)
+    return _json_objects(path, text, start, keys, is_array=False)
 
 
 def read_json_lines(path: Union[str, Path]) -> List[Tuple[Place, Dict[str, Any]]]:
     """RETURNS (List[Tuple[Place, Dict[str, Any]]]): The object of each line that is not empty."""
-    items = []
-    for place, line in read_lines(path):
-        if not line.strip():
+    path = Path(path)
+    return list(_json_lines(path, read_text(path), ()))
+
+
+def _lines(path: Path, text: str) -> Iterator[Tuple[Place, str]]:
+    # Not splitlines: it also splits at U+2028 and similar characters. Not a list: empty lines would
+    # take much more memory than the file.
+    start, number = 0, 1
+    while (end := text.find("\n", start)) >= 0:
+        yield Place(path, number), text[start:end]
+        start, number = end + 1, number + 1
+    yield Place(path, number), text[start:]
+
+
+def _json_lines(path: Path, text: str, keys: Sequence[str]) -> Iterator[Tuple[Place, _Object]]:
+    decoder = Decoder()
+    for place, line in _lines(path, text):
+        line = line.strip()
+        if not line:
             continue
         try:
-            item = json.loads(line)
-        except _BROKEN as error:
-            place.fail(f"broken JSON: {error}. Each line must hold one object")
-        if not isinstance(item, dict):
-            place.fail(f"expected an object, found {shorten(line)}")
-        _refuse_half_characters(place, line, item)
-        items.append((place, item))
-    return items
+            item, end, reason = decoder.decode(line)
+        except BROKEN as error:
+            report(place.fault(f"broken JSON: {explain(error)}. Each line must hold one object"))
+            continue
+        if line[end:].strip():
+            reason = "broken JSON: Extra data. Each line must hold one object"
+        if _is_sound(place, item, line, reason, keys):
+            yield place, item
 
 
-def read_json_array(path: Union[str, Path]) -> List[Tuple[Place, Dict[str, Any]]]:
-    """Read a JSON array object by object, so that errors name the line of the fault.
-
-    RETURNS (List[Tuple[Place, Dict[str, Any]]]): Each object, with the place where it begins.
-    """
-    path = Path(path)
-    text = read_text(path)
-    opening = re.match(r"\s*\[", text)
-    if opening is None:
-        Place(path, 1).fail("expected '[', the beginning of a JSON array")
-    decoder = json.JSONDecoder()
-    items: List[Tuple[Place, Dict[str, Any]]] = []
-    position = opening.end()
-    line, counted = 1, 0
+def _json_objects(
+    path: Path, text: str, position: int, keys: Sequence[str], is_array: bool
+) -> Iterator[Tuple[Place, _Object]]:
+    """Decode an array, or objects one after another, object by object, so that errors name the line
+    of the fault."""
+    decoder = Decoder()
+    line, counted, n_items = 1, 0, 0
+    position += is_array
     while True:
         position = _skip_space(text, position)
-        if items and text[position : position + 1] == ",":
-            position = _skip_space(text, position + 1)
-        elif items and text[position : position + 1] not in ("]", ""):
-            reason = f"expected ',' or ']' after item {len(items)}, which begins here"
-            Place(path, line).fail(reason)
+        if is_array and n_items:
+            if text[position : position + 1] == ",":
+                position = _skip_space(text, position + 1)
+            elif text[position : position + 1] not in ("]", ""):
+                reason = f"expected ',' or ']' after item {n_items}, which begins here"
+                report(Place(path, line).fault(reason))
+                return
         line, counted = line + text.count("\n", counted, position), position
         place = Place(path, line)
-        if position == len(text):
-            place.fail("the file ends before the array does (']' is missing)")
-        if text[position] == "]":
-            if text[position + 1 :].strip():
-                place.fail("there is more after the end of the array")
-            return items
+        if position == len(text) or (is_array and text[position] == "]"):
+            _check_end(place, text, position, is_array)
+            return
         start = position
         try:
-            item, position = decoder.raw_decode(text, position)
-        except _BROKEN as error:
+            item, position, fault = decoder.decode(text, position)
+        except BROKEN as error:
             where = Place(path, getattr(error, "lineno", line))
-            where.fail(f"broken JSON in item {len(items) + 1}: {getattr(error, 'msg', error)}")
-        if not isinstance(item, dict):
-            place.fail(f"expected an object, found {shorten(text[start:position])}")
-        _refuse_half_characters(place, text[start:position], item)
-        items.append((place, item))
+            report(where.fault(f"broken JSON in item {n_items + 1}: {explain(error)}"))
+            return
+        n_items += 1
+        if _is_sound(place, item, text[start : start + 100], fault, keys):
+            yield place, item
 
 
-def shorten(text: str, limit: int = 60) -> str:
-    """RETURNS (str): The beginning of a text, for messages."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _is_sound(
+    place: Place, item: Any, source: str, reason: Optional[str], keys: Sequence[str]
+) -> bool:
+    """Report what is wrong with a value that was parsed.
+
+    source (str): The beginning of its JSON.
+    """
+    if reason is None and not isinstance(item, dict):
+        reason = f"expected an object, found {shorten(source)}"
+    if reason is None and keys:
+        reason = check_keys(item, keys)
+    if reason is not None:
+        report(place.fault(reason))
+    return reason is None
 
 
-def get_list(place: Place, item: Dict[str, Any], key: str) -> List[Any]:
-    """RETURNS (List[Any]): The list under a key. The key must be there."""
-    values = item.get(key)
-    if not isinstance(values, list):
-        place.fail(f"'{key}' must be a list, found {shorten(repr(values))}")
-    return values
+def _check_end(place: Place, text: str, position: int, is_array: bool) -> None:
+    if is_array and position == len(text):
+        report(place.fault("the file ends before the array does (']' is missing)"))
+    elif is_array and text[position + 1 :].strip():
+        report(place.fault("there is more after the end of the array"))
 
 
-def get_string(place: Place, item: Dict[str, Any], key: str) -> str:
-    """RETURNS (str): The text under a key. It must be there and not be empty."""
-    value = item.get(key)
-    if not isinstance(value, str) or not value:
-        place.fail(f"'{key}' must be a string that is not empty, found {shorten(repr(value))}")
-    return value
+def _is_object_a_line(text: str, start: int) -> bool:
+    """RETURNS (bool): Whether the first object ends in its line, or else the next line begins
+    another one."""
+    line_end = text.find("\n", start)
+    if line_end < 0:
+        return True
+    try:
+        return Decoder().decode(text, start)[1] <= line_end
+    except BROKEN as error:
+        next_line = _skip_space(text, line_end)
+        return getattr(error, "pos", 0) <= line_end or text[next_line : next_line + 1] == "{"
 
 
-def get_words(place: Place, item: Dict[str, Any], key: str) -> List[str]:
-    """RETURNS (List[str]): The tokens under a key. The key must be there."""
-    return check_words(place, item.get(key), key)
-
-
-def check_words(place: Place, words: Any, key: str) -> List[str]:
-    """RETURNS (List[str]): The tokens: at least one, and none of them empty."""
-    if not isinstance(words, list) or not words or not all(isinstance(x, str) and x for x in words):
-        place.fail(f"'{key}' must be a list of strings, none of them empty")
-    return words
-
-
-def _read_bytes(path: Path, size: int = -1) -> bytes:
-    if not path.is_file():
-        raise SourceError(Errors.E303.format(path=path))
-    with path.open("rb") as file:
-        return file.read(size)
+def _first_objects(text: str, position: int) -> Tuple[List[_Object], Optional[Exception]]:
+    decoder = Decoder()
+    found: List[_Object] = []
+    while len(found) < _N_OBJECTS:
+        try:
+            item, position, _ = decoder.decode(text, position)
+        except BROKEN as error:
+            return found, error
+        if isinstance(item, dict):
+            found.append(item)
+        position = _skip_space(text, position)
+        if text[position : position + 1] == ",":
+            position = _skip_space(text, position + 1)
+    return found, None
 
 
 def _read_beginning(path: Path, size: int) -> Tuple[str, bool]:
@@ -215,31 +251,45 @@ def _decode(path: Path, content: bytes, is_whole: bool = True) -> str:
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(content, final=is_whole)
     except UnicodeDecodeError as error:
-        line = len(re.findall(rb"\r\n|\r|\n", content[: error.start])) + 1
+        before = content[: error.start]
+        line = before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
         raise SourceError(Errors.E305.format(path=path, line=line, position=error.start)) from None
 
 
 def _normalize(text: str) -> str:
     text = text.removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _may_be_cut(error: json.JSONDecodeError) -> bool:
+def _may_be_cut(error: Any) -> bool:
     """RETURNS (bool): Whether the JSON may be broken only because its text ends too early."""
+    if not hasattr(error, "pos"):
+        return False
     near_the_end = error.pos >= len(error.doc) - _LONGEST_ESCAPE
     return near_the_end or error.msg.startswith("Unterminated string")
-
-
-def _refuse_half_characters(place: Place, source: str, item: Any) -> None:
-    # JSON can escape one half of a character beyond U+FFFF; no UTF-8 text can hold that.
-    if "\\ud" not in source.lower():
-        return
-    try:
-        json.dumps(item, ensure_ascii=False).encode("utf8")
-    except UnicodeEncodeError as error:
-        place.fail(f"the text holds half a character ({error.object[error.start]!a})")
 
 
 def _skip_space(text: str, position: int) -> int:
     space = _SPACE.match(text, position)
     return space.end() if space is not None else position
+
+
+__all__ = [
+    "HEAD_SIZE",
+    "Head",
+    "OptionError",
+    "Place",
+    "SourceError",
+    "check_choice",
+    "check_words",
+    "decode",
+    "get_list",
+    "get_string",
+    "get_words",
+    "read_json",
+    "read_json_lines",
+    "read_lines",
+    "read_text",
+    "report",
+    "shorten",
+]

@@ -8,7 +8,7 @@ from its annotations: only from there do all offsets fall on their texts.
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 from ._reading import Head, Place, read_lines, shorten
 from .record import Record, RecordEntity, RecordRelation, Records
@@ -18,6 +18,8 @@ SUFFIXES = (".rel",)
 _EFFECT = "Adverse-Effect"
 _DRUG = "Drug"
 _N_COLUMNS = 8
+# In how many places of its sentence a text is looked for
+_MOST_PLACES = 1000
 
 
 class _Mention(NamedTuple):
@@ -40,30 +42,29 @@ def sniff(head: Head) -> bool:
 
 def read(path: Union[str, Path]) -> Records:
     """RAISES (SourceError): Names file and line of what can't be read."""
-    sentences: Dict[Tuple[str, str], List[_Row]] = {}
+    sentences: Dict[Tuple[str, str], List[Tuple[Place, str]]] = {}
     for place, line in read_lines(path):
         if line.strip():
-            document, sentence, row = _row(place, line)
-            sentences.setdefault((document, sentence), []).append(row)
-    return Records(
-        _record(document, sentence, rows) for (document, sentence), rows in sentences.items()
-    )
+            document, _, rest = line.partition("|")
+            key = document, rest.partition("|")[0]
+            sentences.setdefault(key, []).append((place, line))
+    return Records.of(((*key, lines) for key, lines in sentences.items()), _record)
 
 
-def _row(place: Place, line: str) -> Tuple[str, str, _Row]:
+def _row(place: Place, line: str) -> _Row:
     columns = line.split("|")
     if len(columns) != _N_COLUMNS:
         place.fail(f"expected {_N_COLUMNS} columns separated by '|', found {len(columns)}")
-    document, sentence = columns[:2]
     effect = _mention(place, columns[2:5], _EFFECT)
-    return document, sentence, _Row(place, effect, _mention(place, columns[5:], _DRUG))
+    return _Row(place, effect, _mention(place, columns[5:], _DRUG))
 
 
 def _mention(place: Place, columns: List[str], label: str) -> _Mention:
     text, *offsets = columns
     # Longer numbers are no offsets, and Python refuses to read very long ones.
     if not all(x.isascii() and x.isdigit() and len(x) < 10 for x in offsets):
-        place.fail(f"begin and end of '{shorten(text)}' must be whole numbers, found {offsets}")
+        found = shorten(repr(offsets))
+        place.fail(f"begin and end of '{shorten(text)}' must be whole numbers, found {found}")
     start, end = map(int, offsets)
     if not text.strip() or end - start != len(text):
         place.fail(
@@ -72,7 +73,10 @@ def _mention(place: Place, columns: List[str], label: str) -> _Mention:
     return _Mention(text, start, label)
 
 
-def _record(document: str, sentence: str, rows: List[_Row]) -> Record:
+def _record(
+    document: str, sentence: str, lines: List[Tuple[Place, str]], counted: Records
+) -> Record:
+    rows = [_row(place, line) for place, line in lines]
     begin = _begin(sentence, rows)
     index: Dict[RecordEntity, int] = {}
     relations = []
@@ -91,23 +95,35 @@ def _entity(mention: _Mention, begin: int) -> RecordEntity:
 
 def _begin(sentence: str, rows: List[_Row]) -> int:
     """RETURNS (int): Where the sentence begins in its document."""
-    possible: Optional[Set[int]] = None
+    possible: Optional[List[int]] = None
     for row in rows:
         for mention in (row.effect, row.drug):
-            found = {mention.start - x for x in _occurrences(mention.text, sentence)}
-            if not found:
-                row.place.fail(f"'{shorten(mention.text)}' is not in the sentence")
-            possible = found if possible is None else possible & found
+            if possible is None:
+                possible = [mention.start - x for x in _occurrences(row.place, mention, sentence)]
+            elif mention.text not in sentence:
+                row.place.fail(f"{shorten(repr(mention.text))} is not in the sentence")
+            else:
+                possible = [x for x in possible if _fits(sentence, mention, x)]
         if not possible:
             row.place.fail("the offsets fit no place in the sentence: correct or remove the line")
     # A text that repeats itself at the same distance fits in several places: take the first.
-    return max(possible or ())
+    return max(possible or [0])
 
 
-def _occurrences(text: str, sentence: str) -> List[int]:
-    found = []
-    position = sentence.find(text)
+def _fits(sentence: str, mention: _Mention, begin: int) -> bool:
+    start = mention.start - begin
+    return start >= 0 and sentence.startswith(mention.text, start)
+
+
+def _occurrences(place: Place, mention: _Mention, sentence: str) -> List[int]:
+    found: List[int] = []
+    text = shorten(repr(mention.text))
+    position = sentence.find(mention.text)
     while position >= 0:
         found.append(position)
-        position = sentence.find(text, position + 1)
+        if len(found) > _MOST_PLACES:
+            place.fail(f"{text} stands in the sentence too often to place it")
+        position = sentence.find(mention.text, position + 1)
+    if not found:
+        place.fail(f"{text} is not in the sentence")
     return found

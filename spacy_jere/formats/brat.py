@@ -4,118 +4,112 @@
     T2<tab>PER 0 3;8 13<tab>Ada Byron        an entity with a gap
     R1<tab>LIVES_IN Arg1:T1 Arg2:T3          a relation
     *<tab>ALIAS T1 T2 T4                     equivalent entities: relations from each to the next
+    E1<tab>MOVE:T4 Who:T1 Where:T3           an event: its trigger and its arguments
 
-Offsets count characters (not bytes) of the .txt file. Events, attributes, modifications,
-normalizations and notes are skipped and counted.
+Offsets count characters (not bytes) of the .txt file. Attributes, modifications, normalizations and
+notes are skipped and counted, and so are events, apart from their triggers and, as an option, their
+arguments.
 """
 
 import re
-from collections import Counter
+import unicodedata
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Tuple, Union
+from typing import Dict, Hashable, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..relations import DEFAULT_SPANS_KEY, entity_mentions, stored_relations
+from . import _standoff
 from ._checks import check_entity, check_link
-from ._reading import Head, Place, SourceError, decode, read_lines, shorten
-from ._writing import whole_text
-from .record import Record, RecordEntity, Records
-from .user_data import ID_KEY, argument_names
+from ._reading import Head, SourceError, check_choice, report, shorten
+from ._writing import whole_folder
+from .record import Record, RecordEntity, RecordRelation, Records
+from .user_data import ID_KEY, USUAL_ARGUMENTS, argument_names
 
 NAME = "brat"
-SUFFIXES = (".ann",)
+SUFFIXES = _standoff.SUFFIXES
 WRITES = ""
-# How entities with a gap are read, and what is counted as skipped
-DISCONTINUOUS = {
-    "cover": "gaps of discontinuous entities",
-    "first": "later parts of discontinuous entities",
-    "skip": "discontinuous entities",
-}
-_ENTITY = re.compile(
-    r"(T[0-9]+\S*)\t(\S+) ([0-9]{1,9} [0-9]{1,9}(?:;[0-9]{1,9} [0-9]{1,9})*)\t(.*)"
-)
-_RELATION = re.compile(r"(R[0-9]+\S*)\t(\S+) (\S+?):(\S+) (\S+?):(\S+)\s*")
-_EQUIVALENCE = re.compile(r"\*\t(\S+)((?: \S+){2,})\s*")
-# The two ends of an equivalence have no names.
-_EQUIVALENT = ("", "")
+# How entities with a gap are read
+DISCONTINUOUS = ("cover", "first", "skip")
+# What becomes of events
+EVENTS = ("trigger", "arguments", "skip")
 # Names that are valid on every system and don't hide the file
 _FILE_NAME = re.compile(r"\w[\w.+ -]{0,99}(?<![. ])")
-_SKIPPED = {
-    "E": "events",
-    "A": "attributes",
-    "M": "modifications",
-    "N": "normalizations",
-    "#": "notes",
-}
-
-
-class _Entity(NamedTuple):
-    place: Place
-    label: str
-    fragments: List[Tuple[int, int]]
-    text: str
-
-
-class _Link(NamedTuple):
-    place: Place
-    label: str
-    head: str
-    tail: str
-    arguments: Tuple[str, str]
+_LONGEST_NAME = 200  # bytes; most systems take 255 with the suffix
+# What Windows takes for a device, whatever follows the first dot
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:\.|$)", flags=re.I)
+# The kinds of lines that are written
+_WRITTEN = (b"T", b"R", b"*")
 
 
 def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the path is a folder of such files, or one of them."""
     path = head.path
     if path.is_dir():
-        return any(path.glob("*.ann"))
-    return path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file())
+        return _standoff.holds_texts(path)
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (
+        suffix == _standoff.TEXT_SUFFIX and _standoff.find_source(path) is not None
+    )
 
 
-def read(path: Union[str, Path], discontinuous: str = "cover") -> Records:
-    """Read a folder, or one text by its .ann or .txt file.
+def read(path: Union[str, Path], discontinuous: str = "cover", events: str = "trigger") -> Records:
+    """Read a folder with the folders in it, or one text by one of its files.
 
     discontinuous (str): How to read entities with a gap. "cover" includes the gap, "first" takes
         the first part, "skip" leaves the entity and its relations out. They are counted.
+    events (str): What to do with relations that end at an event. "trigger" takes its trigger as
+        the end, "arguments" does and makes each argument a relation from the trigger, "skip" leaves
+        these relations out.
     RAISES (SourceError): Names file and line of what can't be read.
     """
-    if discontinuous not in DISCONTINUOUS:
-        known = ", ".join(DISCONTINUOUS)
-        error = Errors.E314.format(option="discontinuous", known=known, value=discontinuous)
-        raise SourceError(error)
+    check_choice("discontinuous", discontinuous, DISCONTINUOUS)
+    check_choice("events", events, EVENTS)
     path = Path(path)
     if not path.exists():
         raise SourceError(Errors.E303.format(path=path))
-    files = sorted(path.glob("*.ann")) if path.is_dir() else [path.with_suffix(".ann")]
-    if not files:
-        raise SourceError(Errors.E303.format(path=path / "*.ann"))
-    records = Records()
-    for file in files:
-        records.append(_record(file, discontinuous, records.skipped))
+    bare: List[Path] = []
+    if path.is_dir():
+        sources, bare = _standoff.find_sources(path)
+    else:
+        source = _standoff.find_source(path)
+        sources = [] if source is None else [source]
+    if not sources:
+        missing = path / "*.ann" if path.is_dir() else path.with_suffix(".ann")
+        raise SourceError(Errors.E303.format(path=missing))
+    records = Records.of(zip(sources), partial(_record, discontinuous, events))
+    if bare:
+        records.skipped["texts without annotations beside them"] += len(bare)
     return records
 
 
 def write(
-    docs: Iterable[Doc], path: Union[str, Path], *, spans_key: str = DEFAULT_SPANS_KEY
+    docs: Iterable[Doc],
+    path: Union[str, Path],
+    *,
+    spans_key: str = DEFAULT_SPANS_KEY,
+    force: bool = False,
 ) -> None:
-    """Write a folder with a .txt and an .ann file for each Doc.
+    """Write a folder with a .txt and an .ann file for each Doc. All appear together.
 
     Entities are those of doc.ents, of the span group and of relations. The arguments of relations
     keep the names that they had in brat's files. Equivalences are written as equivalences.
 
     The files have the names `doc.user_data["id"]` if all Docs have an id, every id can be a file's
-    name, and no two are the same. Otherwise they are numbered from 0.
+    name on every system, and no two are the same. Otherwise they are numbered from 0.
 
     spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
-    RAISES (SourceError): A label of several words, or a folder that holds other texts already.
-        Nothing is written then.
+    force (bool): Write into a folder that holds other things, which stay.
+    RAISES (SourceError): A label of several words; or, unless it is forced, a folder that holds
+        other texts, other files, or annotations that are never written here. Nothing is written
+        then.
     """
     path = Path(path)
     texts = [(_name(doc), doc.text, list(_lines(doc, spans_key))) for doc in docs]
-    names = {name.casefold() for name, _, _ in texts if name}
+    names = {unicodedata.normalize("NFC", name).casefold() for name, _, _ in texts if name}
     if len(names) < len(texts):
         texts = [(f"{i:06}", text, lines) for i, (_, text, lines) in enumerate(texts)]
     files = {}
@@ -124,18 +118,28 @@ def write(
         files[f"{name}.ann"] = "".join(f"{line}\n" for line in lines)
     # Other texts in the folder would be read together with ours.
     others = [x.name for x in path.glob("*.ann") if x.name not in files]
-    if others:
+    if others and not force:
         raise SourceError(Errors.E316.format(path=path, name=others[0]))
-    path.mkdir(parents=True, exist_ok=True)
-    for file, content in files.items():
-        with whole_text(path / file) as opened:
-            opened.write(content)
+    with whole_folder(path, own=is_own, force=force) as part:
+        for file, content in files.items():
+            with (part / file).open("w", encoding="utf8", newline="") as opened:
+                opened.write(content)
+
+
+def is_own(path: Path) -> bool:
+    """RETURNS (bool): Whether `write` may have written a file: an .ann file with nothing but
+    entities, relations and equivalences, or a text."""
+    if path.suffix == ".ann":
+        lines = path.read_bytes().splitlines()
+        return all(not line.strip() or line[:1] in _WRITTEN for line in lines)
+    return path.suffix == ".txt"
 
 
 def _name(doc: Doc) -> str:
     """RETURNS (str): The id of a Doc, empty where it can't be a file's name."""
     name = str(doc.user_data.get(ID_KEY, ""))
-    return name if _FILE_NAME.fullmatch(name) else ""
+    is_short = len(name.encode("utf8", "surrogatepass")) <= _LONGEST_NAME
+    return name if is_short and _FILE_NAME.fullmatch(name) and not _RESERVED.match(name) else ""
 
 
 def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
@@ -147,7 +151,7 @@ def _lines(doc: Doc, spans_key: str) -> Iterator[str]:
     n_relations = 0
     for (head, tail, label, _), names in zip(relations, argument_names(doc, relations)):
         _one_word(label)
-        if names == _EQUIVALENT:
+        if names == _standoff.EQUIVALENT:
             yield f"*\t{label} T{numbers[head]} T{numbers[tail]}"
             continue
         n_relations += 1
@@ -161,112 +165,104 @@ def _one_word(label: str) -> str:
     return label
 
 
-def _record(file: Path, discontinuous: str, skipped: "Counter[str]") -> Record:
-    found, links = _parse(file, skipped)
-    text, shift = _text(file, found)
-    index: Dict[Hashable, int] = {}
+def _record(
+    discontinuous: str, events: str, source: _standoff.Source, counted: Records
+) -> Optional[Record]:
+    found = _standoff.parse(source.annotations, counted.skipped)
+    text, units, shift = _standoff.read_body(source.text, found.entities)
+    if not found.is_sound:
+        return None
+    ends = _Ends(found, events)
     entities: List[RecordEntity] = []
-    for name, (place, label, fragments, _) in found.items():
+    for name, entity in found.entities.items():
+        fragments = sorted(
+            (units.character(max(start - shift, 0)), units.character(end - shift))
+            for start, end in entity.fragments
+        )
         # brat itself divides an entity at a line break, which is no gap.
-        gap = any(text[x[1] - shift : y[0] - shift].strip() for x, y in pairwise(fragments))
-        if gap:
-            skipped[DISCONTINUOUS[discontinuous]] += 1
-            if discontinuous == "skip":
-                continue
-            if discontinuous == "first":
+        if any(text[x[1] : y[0]].strip() for x, y in pairwise(fragments)):
+            if discontinuous == "cover":
+                counted.changed["gaps of discontinuous entities taken in"] += 1
+            elif discontinuous == "first":
+                counted.skipped["later parts of discontinuous entities"] += 1
                 fragments = fragments[:1]
-        start, end = fragments[0][0] - shift, max(end for _, end in fragments) - shift
-        index[name] = len(entities)
-        entities.append(check_entity(place, text, max(start, 0), end, label))
-    relations, arguments = [], []
-    for place, label, head, tail, names in links:
-        for end_name in (head, tail):
-            if end_name not in found and not end_name.startswith("E"):
-                place.fail(
-                    f"relation '{label}' names {shorten(repr(end_name))}, which is no entity"
-                )
-        if head in index and tail in index:
-            relations.append(check_link(place, index, head, tail, label))
-            arguments.append(names)
-        else:
-            skipped["relations of events or of entities left out"] += 1
-    meta: Dict[str, object] = {"orig_id": file.stem, "arguments": arguments}
-    return Record(text, entities, relations, meta=meta, source=str(file))
+            else:
+                counted.skipped["discontinuous entities"] += 1
+                continue
+        start, end = fragments[0][0], max(end for _, end in fragments)
+        ends.index[name] = len(entities)
+        entities.append(check_entity(entity.place, text, start, end, entity.label))
+    relations, arguments = ends.relations(counted)
+    if relations is None:
+        return None
+    meta: Dict[str, object] = {"orig_id": source.name, "arguments": arguments}
+    return Record(text, entities, relations, meta=meta, source=str(source.annotations[0]))
 
 
-def _parse(file: Path, skipped: "Counter[str]") -> Tuple[Dict[str, _Entity], List[_Link]]:
-    entities: Dict[str, _Entity] = {}
-    links: List[_Link] = []
-    for place, line in read_lines(file):
-        kind = line[:1]
-        if kind == "T":
-            name, entity = _entity(place, line)
-            if name in entities:
-                place.fail(f"there are two entities {name}")
-            entities[name] = entity
-        elif kind == "R":
-            links.append(_relation(place, line))
-        elif kind == "*":
-            links += _equivalence(place, line)
-        elif kind in _SKIPPED:
-            skipped[_SKIPPED[kind]] += 1
-        elif line.strip():
-            place.fail(f"expected a line that begins with T, R, *, {', '.join(_SKIPPED)}")
-    return entities, links
+class _Ends:
+    """Finds the ends of relations.
 
-
-def _entity(place: Place, line: str) -> Tuple[str, _Entity]:
-    match = _ENTITY.fullmatch(line)
-    if match is None:
-        place.fail(f"expected T1<tab>LABEL START END<tab>TEXT, found {shorten(repr(line))}")
-    name, label, offsets, text = match.groups()
-    pairs = (fragment.split(" ") for fragment in offsets.split(";"))
-    fragments = sorted((int(start), int(end)) for start, end in pairs)
-    for start, end in fragments:
-        if start >= end:
-            place.fail(f"entity '{label}' has characters {start}:{end}, which are none")
-    return name, _Entity(place, label, fragments, text)
-
-
-def _relation(place: Place, line: str) -> _Link:
-    match = _RELATION.fullmatch(line)
-    if match is None:
-        place.fail(f"expected R1<tab>LABEL Arg1:T1 Arg2:T2, found {shorten(repr(line))}")
-    _, label, first, head, second, tail = match.groups()
-    return _Link(place, label, head, tail, (first, second))
-
-
-def _equivalence(place: Place, line: str) -> List[_Link]:
-    match = _EQUIVALENCE.fullmatch(line)
-    if match is None:
-        place.fail(f"expected *<tab>LABEL T1 T2, found {shorten(repr(line))}")
-    label, names = match.group(1), match.group(2).split()
-    return [_Link(place, label, head, tail, _EQUIVALENT) for head, tail in pairwise(names)]
-
-
-def _text(file: Path, entities: Dict[str, _Entity]) -> Tuple[str, int]:
-    """Read the text as its offsets count it.
-
-    Tools disagree on whether a byte-order mark and the \\r of a line end are characters. The texts
-    of the entities tell.
-
-    RETURNS (Tuple[str, int]): The text, and the number to subtract from offsets.
+    found (Annotations): The lines of a text.
+    events (str): One of EVENTS.
     """
-    raw = decode(file.with_suffix(".txt"))
-    body = raw.removeprefix("\ufeff")
-    mark = len(raw) - len(body)
-    unix = body.replace("\r\n", "\n")
-    for text, shift in ((body, mark), (body, 0), (unix, mark), (unix, 0)):
-        if all(_fits(text, shift, entity) for entity in entities.values()):
-            return text, shift
-    wrong = next(x for x in entities.values() if not _fits(body, mark, x))
-    for start, end in wrong.fragments:
-        check_entity(wrong.place, raw, start, end, wrong.label)
-    here = shorten(" ".join(raw[start:end] for start, end in wrong.fragments))
-    wrong.place.fail(f"the text has {here!r} there, not {shorten(wrong.text)!r}")
 
+    def __init__(self, found: _standoff.Annotations, events: str):
+        self.index: Dict[Hashable, int] = {}
+        self._found = found
+        self._events = events
 
-def _fits(text: str, shift: int, entity: _Entity) -> bool:
-    parts = [text[max(x - shift, 0) : max(y - shift, 0)] for x, y in entity.fragments]
-    # White space is not compared: line breaks are written as spaces.
-    return " ".join(parts).split() == entity.text.split()
+    def relations(
+        self, counted: Records
+    ) -> Tuple[Optional[List[RecordRelation]], List[Tuple[str, str]]]:
+        """RETURNS (Tuple[Optional[List[RecordRelation]], List[Tuple[str, str]]]): Relations, None
+        if one has a fault, and the names of their arguments."""
+        if self._events != "arguments" and self._found.events:
+            counted.skipped["events"] += len(self._found.events)
+        relations, arguments = [], []
+        is_sound = True
+        # Of arguments it goes without saying that they end at a trigger.
+        links = [(link, counted) for link in self._found.links]
+        for link, ends in [*links, *((x, Records()) for x in self._arguments())]:
+            try:
+                relation = self._relation(link, ends)
+            except SourceError as fault:
+                report(fault)
+                is_sound = False
+                continue
+            if relation is not None:
+                relations.append(relation)
+                arguments.append(link.arguments)
+        return (relations if is_sound else None), arguments
+
+    def _arguments(self) -> Iterator[_standoff.Link]:
+        for name, event in self._found.events.items() if self._events == "arguments" else ():
+            for role, end in event.arguments:
+                # A second argument of one role has a number: Theme, Theme2.
+                label = role.rstrip("0123456789") or role
+                yield _standoff.Link(event.place, label, name, end, USUAL_ARGUMENTS)
+
+    def _relation(self, link: _standoff.Link, counted: Records) -> Optional[RecordRelation]:
+        """RETURNS (Optional[RecordRelation]): None if the relation is left out."""
+        if self._events == "skip" and any(x in self._found.events for x in (link.head, link.tail)):
+            counted.skipped["relations that end at an event"] += 1
+            return None
+        head, tail = (self._entity(link, name, counted) for name in (link.head, link.tail))
+        if head not in self.index or tail not in self.index:
+            counted.skipped["relations of discontinuous entities"] += 1
+            return None
+        return check_link(link.place, self.index, head, tail, link.label)
+
+    def _entity(self, link: _standoff.Link, name: str, counted: Records) -> str:
+        """RETURNS (str): The name of the entity at an end; the trigger if it is an event."""
+        event = self._found.events.get(name)
+        if event is not None:
+            if event.trigger is None:
+                event.place.fail(
+                    f"expected E1<tab>TYPE:T1 ROLE:T2, found {shorten(repr(event.line))}"
+                )
+            name = event.trigger
+            counted.changed["ends of relations at an event taken to be its trigger"] += 1
+        if name not in self._found.entities:
+            end = shorten(repr(name))
+            link.place.fail(f"relation '{shorten(link.label)}' names {end}, which is no entity")
+        return name

@@ -12,15 +12,16 @@ the last token of its head and points to the last token of its tail. `['N']` mea
 
 import ast
 from pathlib import Path
-from typing import Any, List, NamedTuple, Tuple, Union
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ._checks import is_offset
-from ._reading import Head, Place, read_lines
+from ._reading import Head, Place, read_lines, report, shorten
 from .record import Record, RecordRelation, Records
 
 NAME = "conll04"
 SUFFIXES = (".txt",)
 _NO_RELATION = "N"
+_Line = Tuple[Place, str]
 
 
 class _Row(NamedTuple):
@@ -38,19 +39,26 @@ def sniff(head: Head) -> bool:
 
 def read(path: Union[str, Path]) -> Records:
     """RAISES (SourceError): Names file and line of what can't be read."""
-    sentences: List[Tuple[str, Place, List[_Row]]] = []
+    return Records.of(_sentences(path), _record)
+
+
+def _sentences(path: Union[str, Path]) -> Iterator[Tuple[str, Place, List[_Line]]]:
+    """RETURNS (Iterator[Tuple[str, Place, List[_Line]]]): Of each sentence name, place, lines."""
+    name: Optional[str] = None
+    opened = Place(Path(path), 1)
+    lines: List[_Line] = []
     for place, content in read_lines(path):
         if content.startswith("#doc"):
-            sentences.append((content[4:].strip(), place, []))
+            if name is not None:
+                yield name, opened, lines
+            name, opened, lines = content[4:].strip(), place, []
         elif content.strip():
-            if not sentences:
-                place.fail("expected '#doc', the beginning of a sentence")
-            rows = sentences[-1][2]
-            rows.append(_row(place, content, len(rows)))
-    for name, place, rows in sentences:
-        if not rows:
-            place.fail(f"sentence '{name}' has no tokens")
-    return Records(_record(name, place, rows) for name, place, rows in sentences)
+            if name is None:
+                report(place.fault("expected '#doc', the beginning of a sentence"))
+                continue
+            lines.append((place, content))
+    if name is not None:
+        yield name, opened, lines
 
 
 def _row(place: Place, content: str, expected: int) -> _Row:
@@ -59,11 +67,11 @@ def _row(place: Place, content: str, expected: int) -> _Row:
         place.fail(f"expected 5 columns separated by tabs, found {len(columns)}")
     number, word, tag, labels, tails = columns
     if number.strip() != str(expected):
-        place.fail(f"expected token number {expected}, found {number!r}")
+        place.fail(f"expected token number {expected}, found {shorten(repr(number))}")
     if not word.strip():
         place.fail("the token is empty")
     if tag != "O" and not (tag[:2] in ("B-", "I-") and len(tag) > 2):
-        place.fail(f"expected O, B-label or I-label, found {tag!r}")
+        place.fail(f"expected O, B-label or I-label, found {shorten(repr(tag))}")
     label_list, tail_list = _literal(place, labels), _literal(place, tails)
     if len(label_list) != len(tail_list):
         place.fail(f"{len(label_list)} relation labels, but {len(tail_list)} tails")
@@ -80,11 +88,14 @@ def _literal(place: Place, column: str) -> List[Any]:
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         value = None
     if not isinstance(value, list):
-        place.fail(f"expected a list, found {column!r}")
+        place.fail(f"expected a list, found {shorten(repr(column))}")
     return value
 
 
-def _record(name: str, place: Place, rows: List[_Row]) -> Record:
+def _record(name: str, place: Place, lines: List[_Line], counted: Records) -> Record:
+    rows = [_row(*line, expected) for expected, line in enumerate(lines)]
+    if not rows:
+        place.fail(f"sentence {shorten(repr(name))} has no tokens")
     entities = _entities(rows)
     by_last_token = {end - 1: i for i, (_, end, _) in enumerate(entities)}
     relations = []

@@ -8,33 +8,26 @@ Offsets count characters. A relation goes from its head to its child. Given toke
 without `relations` is not annotated for relations.
 """
 
-from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
-from ..errors import Errors
-from ._checks import check_entity, check_link, index_by_place, is_offset
-from ._reading import (
-    Head,
-    Place,
-    SourceError,
-    get_list,
-    get_string,
-    read_json_lines,
-    shorten,
-)
+from ._checks import check_entity, check_link, is_offset
+from ._reading import Head, Place, check_choice, get_list, get_string, read_json, shorten
 from .record import Record, RecordEntity, RecordRelation, Records
 
 NAME = "prodigy"
 SUFFIXES = (".jsonl",)
 ANSWERS = ("accept", "reject", "ignore")
+# Keys that hold annotation: without a word it would be lost under a misspelt one
+_KEYS = ("text", "tokens", "spans", "relations", "answer")
 _UNLABELLED = "relations between tokens without a label"
 
 
 def sniff(head: Head) -> bool:
     """RETURNS (bool): Whether the file looks like this format."""
-    item = head.first_object()
-    return "text" in item and bool({"spans", "answer", "_input_hash"} & set(item))
+    keys = {"spans", "answer", "_input_hash"}
+    return any("text" in item and bool(keys & set(item)) for item in head.objects())
 
 
 def read(path: Union[str, Path], answers: Sequence[str] = ("accept",)) -> Records:
@@ -45,36 +38,27 @@ def read(path: Union[str, Path], answers: Sequence[str] = ("accept",)) -> Record
     RAISES (SourceError): Names file and line of what can't be read.
     """
     for answer in answers:
-        if answer not in ANSWERS:
-            known = ", ".join(ANSWERS)
-            raise SourceError(Errors.E314.format(option="answers", known=known, value=answer))
-    records = Records()
-    for place, item in read_json_lines(path):
-        answer = item.get("answer", "accept")
-        if answer not in ANSWERS:
-            found = shorten(repr(answer))
-            place.fail(f"'answer' must be one of {', '.join(ANSWERS)}, found {found}")
-        if answer in answers:
-            records.append(_record(place, item, records.skipped))
-        else:
-            records.skipped[f"texts with the answer '{answer}'"] += 1
-    return records
+        check_choice("answers", answer, ANSWERS)
+    return Records.of(read_json(path, _KEYS), partial(_record, answers))
 
 
-def _record(place: Place, item: Dict[str, Any], skipped: "Counter[str]") -> Record:
+def _record(
+    answers: Sequence[str], place: Place, item: Dict[str, Any], counted: Records
+) -> Optional[Record]:
+    answer = item.get("answer", "accept")
+    if answer not in ANSWERS:
+        found = shorten(repr(answer))
+        place.fail(f"'answer' must be one of {', '.join(ANSWERS)}, found {found}")
+    if answer not in answers:
+        counted.skipped[f"texts with the answer '{answer}'"] += 1
+        return None
     text = get_string(place, item, "text")
-    found = get_list(place, item, "spans") if "spans" in item else []
-    entities = [_span(place, text, x) for x in found]
+    spans = get_list(place, item, "spans") if "spans" in item else []
+    entities = [_span(place, text, x) for x in spans]
     relations = None
     if "relations" in item:
-        index = index_by_place(entities)
-        relations = []
-        for value in get_list(place, item, "relations"):
-            relation = _relation(place, text, entities, index, value)
-            if relation is None:
-                skipped[_UNLABELLED] += 1
-            else:
-                relations.append(relation)
+        links = get_list(place, item, "relations")
+        relations = _Links(place, text, entities).read(links, counted)
     words = _words(place, text, get_list(place, item, "tokens")) if "tokens" in item else None
     meta = {"orig_id": item["_task_hash"]} if "_task_hash" in item else {}
     return Record(text, entities, relations, words, meta=meta, source=str(place))
@@ -110,26 +94,62 @@ def _span(place: Place, text: str, item: Any) -> RecordEntity:
     return check_entity(place, text, item["start"], item["end"], item["label"])
 
 
-def _relation(
-    place: Place,
-    text: str,
-    entities: List[RecordEntity],
-    index: Dict[Hashable, int],
-    item: Any,
-) -> Optional[RecordRelation]:
-    """RETURNS (Optional[RecordRelation]): The relation; None if an end of it has no label."""
-    if not isinstance(item, dict) or not {"head_span", "child_span", "label"} <= set(item):
-        reason = "a relation needs 'head_span', 'child_span' and 'label'"
-        place.fail(f"{reason}, found {shorten(repr(item))}")
-    ends = []
-    for key in ("head_span", "child_span"):
-        span = item[key]
-        place_in_text = _offsets(place, span, key)
-        if place_in_text not in index:
-            if not span.get("label"):
-                return None
-            index[place_in_text] = len(entities)
-            entities.append(_span(place, text, span))
-        ends.append(place_in_text)
-    head, tail = ends
-    return check_link(place, index, head, tail, item["label"])
+class _Links:
+    """Reads the relations of a text. Ends that are no spans are added to the entities.
+
+    entities (List[RecordEntity]): The spans of the text.
+    """
+
+    def __init__(self, place: Place, text: str, entities: List[RecordEntity]):
+        self._place = place
+        self._text = text
+        self._entities = entities
+        self._index: Dict[Hashable, int] = {}  # by offsets and label, and by offsets alone
+        for i, entity in enumerate(entities):
+            self._add(i, entity)
+
+    def read(self, items: List[Any], counted: Records) -> List[RecordRelation]:
+        relations = []
+        for item in items:
+            relation = self._relation(item)
+            if relation is None:
+                counted.skipped[_UNLABELLED] += 1
+            else:
+                relations.append(relation)
+        return relations
+
+    def _add(self, i: int, entity: RecordEntity) -> None:
+        self._index.setdefault((*entity,), i)
+        self._index.setdefault(entity[:2], i)
+
+    def _relation(self, item: Any) -> Optional[RecordRelation]:
+        """RETURNS (Optional[RecordRelation]): The relation; None if an end of it has no label."""
+        place = self._place
+        if not isinstance(item, dict) or not {"head_span", "child_span", "label"} <= set(item):
+            reason = "a relation needs 'head_span', 'child_span' and 'label'"
+            place.fail(f"{reason}, found {shorten(repr(item))}")
+        for key in ("head_span", "child_span"):
+            _offsets(place, item[key], key)
+        label = item["label"]
+        if not isinstance(label, str) or not label.strip():
+            place.fail(f"a relation needs a label that is not empty, found {shorten(repr(label))}")
+        head, tail = (self._end(item[key], key) for key in ("head_span", "child_span"))
+        if head is None or tail is None:
+            return None
+        return check_link(place, self._index, head, tail, label)
+
+    def _end(self, span: Any, what: str) -> Optional[Hashable]:
+        offsets = _offsets(self._place, span, what)
+        label = span.get("label")
+        if not label:
+            return offsets if offsets in self._index else None
+        name = (*offsets, label) if isinstance(label, str) else offsets
+        if name not in self._index:
+            if offsets in self._index:
+                there = self._entities[self._index[offsets]].label
+                reason = f"{what} is labelled {shorten(repr(label))}, but the span there '{there}'"
+                self._place.fail(reason)
+            entity = _span(self._place, self._text, span)
+            self._entities.append(entity)
+            self._add(len(self._entities) - 1, entity)
+        return name

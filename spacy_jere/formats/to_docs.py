@@ -1,22 +1,42 @@
 """Records to Docs: annotations are aligned with tokens."""
 
 import warnings
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
-from typing import Callable, List, NamedTuple, NoReturn, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
+import numpy
 import spacy
 import spacy.util
+from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..errors import Errors, Warnings
 from ..relations import DEFAULT_SPANS_KEY, StoredRelation, mention, store_relations
-from ._reading import SourceError
+from ._faults import OptionError, SourceError, check_choice, report
+from ._offsets import solid_end, solid_start
 from .record import Record, RecordEntity
 from .user_data import keep_arguments, keep_id
 
 ALIGNMENTS = ("split", "contract", "expand", "strict")
+# The longest text of an entity in a report: of thousands of entities that each are nearly the whole
+# text, the texts would fill the memory.
+_LONGEST = 1000
 
 
 class Cut(NamedTuple):
@@ -24,7 +44,8 @@ class Cut(NamedTuple):
 
     record: The index of its record.
     source: File and line of the record.
-    text: The annotated text, at characters `start` to `end`.
+    text: The annotated text, at characters `start` to `end`. The middle of a text of more than a
+        thousand characters is left out.
     result: The text of the entity on the Doc: the same text if tokens were split, None if the
         entity was left out.
     """
@@ -75,14 +96,15 @@ def to_docs(
 
 
 def align(
-    records: Sequence[Record],
+    records: Iterable[Record],
     nlp: Union[Language, Vocab],
     spans_key: str = DEFAULT_SPANS_KEY,
     *,
     alignment: str = "split",
     sentences: Optional[Callable[[Doc], Doc]] = None,
 ) -> Alignment:
-    """Make a Doc of each record and report every entity that cuts a token.
+    """Make a Doc of each record and report every entity that cuts a token. A Doc has identical
+    entities and relations once.
 
     nlp (Union[Language, Vocab]): Its tokenizer finds the tokens of records that have none. With a
         vocabulary, it is the tokenizer of its language.
@@ -94,13 +116,15 @@ def align(
         have none.
     RAISES (SourceError): With "strict", an entity that cuts a token.
     """
-    if alignment not in ALIGNMENTS:
-        error = Errors.E314.format(option="alignment", known=", ".join(ALIGNMENTS), value=alignment)
-        raise SourceError(error)
+    check_choice("alignment", alignment, ALIGNMENTS)
     nlp = spacy.blank(nlp.lang or "xx", vocab=nlp) if isinstance(nlp, Vocab) else nlp
     result = Alignment([], [], [])
     for i, record in enumerate(records):
-        doc, spans, cuts = _align_entities(i, record, _tokenize(record, nlp), alignment)
+        try:
+            doc, spans, cuts = _align_entities(i, record, _tokenize(record, nlp), alignment)
+        except SourceError as fault:
+            report(fault)
+            continue
         _set_entities(doc, spans, spans_key)
         keep_id(doc, record)
         if record.relations is not None:
@@ -129,7 +153,7 @@ def make_sentence_setter(name: str, lang: str) -> Callable[[Doc], Doc]:
         try:
             nlp = spacy.util.load_model(name)
         except OSError as error:
-            raise SourceError(Errors.E312.format(name=name, reason=error)) from None
+            raise OptionError(Errors.E312.format(name=name, reason=error)) from None
 
     def set_sentences(doc: Doc) -> Doc:
         # A Doc of the pipeline's own vocabulary: none of its other annotations reach ours.
@@ -137,10 +161,8 @@ def make_sentence_setter(name: str, lang: str) -> Callable[[Doc], Doc]:
         found = nlp(Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc]))
         if len(found) and not found.has_annotation("SENT_START"):
             reason = "it sets no sentence boundaries"
-            raise SourceError(Errors.E312.format(name=name, reason=reason))
-        for token, other in zip(doc, found):
-            token.is_sent_start = bool(other.is_sent_start)
-        return doc
+            raise OptionError(Errors.E312.format(name=name, reason=reason))
+        return _with_starts(doc, [bool(token.is_sent_start) for token in found])
 
     return set_sentences
 
@@ -175,13 +197,22 @@ def _align_entities(
     for entity, (start, end) in zip(record.entities, places):
         span = doc.char_span(start, end, label=entity.label, alignment_mode=mode)
         # An entity that cuts two tokens may be contracted to the line break between them.
-        span = None if span is None or span.text.isspace() else span
+        if span is not None and solid_start(record.text, span.start_char) >= span.end_char:
+            span = None
         spans.append(span)
         if (start, end) != entity[:2] or {start, end} & inside:
-            text = record.text[entity.start : entity.end]
-            result = None if span is None else span.text
+            text = _excerpt(record.text, entity.start, entity.end)
+            result = None
+            if span is not None:
+                result = _excerpt(record.text, span.start_char, span.end_char)
             cuts.append(Cut(index, record.source, *entity, text, result))
     return doc, spans, cuts
+
+
+def _excerpt(text: str, start: int, end: int) -> str:
+    if end - start <= _LONGEST:
+        return text[start:end]
+    return f"{text[start : start + _LONGEST // 2]}…{text[end - _LONGEST // 2 : end]}"
 
 
 def _without_space(
@@ -189,8 +220,8 @@ def _without_space(
 ) -> Tuple[int, int]:
     """Leave out white space at the edges of an entity, unless it belongs to a token there."""
     start, end, _ = entity
-    inner_start = end - len(text[start:end].lstrip())
-    inner_end = start + len(text[start:end].rstrip())
+    inner_start = min(solid_start(text, start), end)
+    inner_end = max(solid_end(text, end), start)
     return (
         start if start in starts and inner_start not in starts else inner_start,
         end if end in ends and inner_end not in ends else inner_end,
@@ -199,9 +230,12 @@ def _without_space(
 
 def _split_tokens(doc: Doc, positions: Set[int]) -> Doc:
     words, spaces = [], []
+    ordered = sorted(positions)
     for token in doc:
-        inner = [x - token.idx for x in positions if token.idx < x < token.idx + len(token)]
-        bounds = [0, *sorted(inner), len(token)]
+        first = bisect_right(ordered, token.idx)
+        last = bisect_left(ordered, token.idx + len(token))
+        inner = [x - token.idx for x in ordered[first:last]]
+        bounds = [0, *inner, len(token)]
         words += [token.text[i:j] for i, j in pairwise(bounds)]
         spaces += [False] * len(inner) + [bool(token.whitespace_)]
     split = Doc(doc.vocab, words=words, spaces=spaces)
@@ -218,35 +252,66 @@ def _refuse(record: Record, doc: Doc, places: List[Tuple[int, int]], inside: Set
 
 
 def _set_entities(doc: Doc, spans: List[Optional[Span]], spans_key: str) -> None:
-    found = [span for span in spans if span is not None]
+    found = list({mention(span): span for span in spans if span is not None}.values())
     doc.set_ents(spacy.util.filter_spans(found))
-    if len(doc.ents) < len({mention(span) for span in found}):
+    if len(doc.ents) < len(found):
         doc.spans[spans_key] = found
 
 
 def _set_relations(
     index: int, record: Record, doc: Doc, spans: List[Optional[Span]]
 ) -> List[LostRelation]:
-    kept, names, lost = [], [], []
+    lost = []
+    # Relations that differ in brat's names of their arguments only are not the same.
+    kept: Dict[Tuple[StoredRelation, Tuple[str, ...]], None] = {}
     arguments = record.meta.get("arguments")
+    names = arguments if isinstance(arguments, list) else []
     for number, (head, tail, label) in enumerate(record.relations or ()):
         head_span, tail_span = spans[head], spans[tail]
         if head_span is None or tail_span is None:
             ends = record.entities[head], record.entities[tail]
             lost.append(LostRelation(index, record.source, *ends, label))
         else:
-            kept.append(StoredRelation(mention(head_span), mention(tail_span), label, None))
-            names += arguments[number : number + 1] if isinstance(arguments, list) else []
-    store_relations(doc, kept)
-    keep_arguments(doc, kept, names)
+            relation = StoredRelation(mention(head_span), mention(tail_span), label, None)
+            kept[relation, tuple(names[number]) if number < len(names) else ()] = None
+    relations = [relation for relation, _ in kept]
+    store_relations(doc, relations)
+    keep_arguments(doc, relations, [(x[0], x[1]) for _, x in kept if x])
     return lost
+
+
+def count_doubles(records: Iterable[Record]) -> Tuple[int, int]:
+    """Count what Docs don't keep twice.
+
+    RETURNS (Tuple[int, int]): The number of entities and of relations that were there before.
+    """
+    n_entities = n_relations = 0
+    for record in records:
+        n_entities += len(record.entities) - len(set(record.entities))
+        arguments = record.meta.get("arguments")
+        relations = record.relations or []
+        names = arguments if isinstance(arguments, list) else [()] * len(relations)
+        ends = [
+            (record.entities[x.head], record.entities[x.tail], x.label, tuple(name))
+            for x, name in zip(relations, names)
+        ]
+        n_relations += len(ends) - len(set(ends))
+    return n_entities, n_relations
 
 
 def _set_sentences(doc: Doc, starts: List[int]) -> None:
     waiting = sorted(starts, reverse=True)
+    found = []
     for token in doc:
         # A sentence may begin with white space, or inside a token: then with the token after it.
         reached = bool(waiting) and token.idx >= waiting[-1]
         while waiting and token.idx >= waiting[-1]:
             waiting.pop()
-        token.is_sent_start = reached or token.i == 0
+        found.append(reached or token.i == 0)
+    _with_starts(doc, found)
+
+
+def _with_starts(doc: Doc, starts: List[bool]) -> Doc:
+    # All at once: setting token.is_sent_start looks through the whole Doc each time.
+    values: Any = numpy.array([1 if start else -1 for start in starts], dtype="int64")
+    return doc.from_array([SENT_START], values.astype("uint64").reshape(-1, 1))

@@ -4,8 +4,8 @@ They are plain data in `doc.user_data`, as relations are, so that they survive a
 Formats that have a place for them write them again.
 """
 
-from collections import defaultdict
-from typing import Dict, List, Tuple
+from collections import defaultdict, deque
+from typing import Deque, Dict, List, Tuple
 
 from spacy.tokens import Doc
 
@@ -40,12 +40,12 @@ def keep_arguments(doc: Doc, relations: List[StoredRelation], names: List[Tuple[
 
 def argument_names(doc: Doc, relations: List[StoredRelation]) -> List[Tuple[str, str]]:
     """RETURNS (List[Tuple[str, str]]): The names of head and tail of each relation."""
-    known: Dict[_Triple, List[Tuple[str, str]]] = defaultdict(list)
+    known: Dict[_Triple, Deque[Tuple[str, str]]] = defaultdict(deque)
     for head, tail, label, (first, second) in doc.user_data.get(ARGUMENTS_KEY, ()):
         known[Mention(*head), Mention(*tail), label].append((first, second))
     found = []
     for relation in relations:
         # Relations that differ only in these names come in the order in which they were read.
         names = known[relation[:3]]
-        found.append(names.pop(0) if names else USUAL_ARGUMENTS)
+        found.append(names.popleft() if names else USUAL_ARGUMENTS)
     return found

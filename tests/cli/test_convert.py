@@ -68,6 +68,7 @@ def table(output):
     return {row[0]: [int(x) for x in row[1:]] for row in rows if len(row) > 1 and row[1].isdigit()}
 
 
+@pytest.mark.slow
 def test_file_becomes_a_corpus_with_relations(source, convert):
     result, files = convert(source / "train.json")
     assert result.exit_code == 0, result.output
@@ -102,6 +103,7 @@ def test_folder_becomes_a_corpus_for_each_file(source, convert):
     assert (counts["Peop"], counts["PER"]) == ([1, 0], [0, 2])
 
 
+@pytest.mark.slow
 def test_prose_beside_the_data_is_left_out_and_named(source, convert):
     (source / "README.txt").write_text("Two corpora, and how they were made.", encoding="utf8")
     result, files = convert(source)
@@ -112,11 +114,13 @@ def test_prose_beside_the_data_is_left_out_and_named(source, convert):
     assert convert(source, "--format", "conll04")[0].exit_code == 1
 
 
+@pytest.mark.slow
 def test_big_numbers_are_easy_to_read(source, convert):
     (source / "train.json").write_text(json.dumps(json.loads(SPERT) * 500), encoding="utf8")
     assert re.search(r"tokens\s+4,000\b", convert(source / "train.json")[0].output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken, text, said",
     [
@@ -141,6 +145,7 @@ def test_folder_without_data(tmp_path, convert):
     assert "E307" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format, code", [("conll04", 0), ("spert", 1), ("brat", 1)])
 def test_named_format_is_used(source, convert, format, code):
     result, files = convert(source / "dev.txt", "--format", format)
@@ -182,6 +187,7 @@ def flat(output):
     return " ".join(output.split())
 
 
+@pytest.mark.slow
 def test_brat_folder_becomes_one_corpus(brat, convert):
     result, files = convert(brat)
     assert result.exit_code == 0, result.output
@@ -194,6 +200,7 @@ def test_brat_folder_becomes_one_corpus(brat, convert):
     assert "a.ann: LOC 'Oslo' at 16:20: token split" in flat(result.output).replace("\n", "")
 
 
+@pytest.mark.slow
 def test_folder_of_brat_folders_and_files(brat, source, convert):
     brat.rename(source / "notes")
     result, files = convert(source)
@@ -201,6 +208,7 @@ def test_folder_of_brat_folders_and_files(brat, source, convert):
     assert sorted(files) == ["dev.spacy", "notes.spacy", "train.spacy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "alignment, found, said",
     [
@@ -221,6 +229,7 @@ def test_alignment(brat, convert, alignment, found, said):
     assert table(result.output)["entities"] == [len(found)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, code",
     [
@@ -237,6 +246,7 @@ def test_settings_that_cannot_be_are_refused(brat, convert, options, code):
     assert code in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options, n_sentences", [([], None), (["--sentences", "sentencizer"], 2)])
 def test_sentences(brat, convert, options, n_sentences):
     _, files = convert(brat, *options)
@@ -246,12 +256,14 @@ def test_sentences(brat, convert, options, n_sentences):
         assert len(list(doc.sents)) == n_sentences
 
 
+@pytest.mark.slow
 def test_options_reach_the_reader(brat, convert):
     (brat / "a.ann").write_text("T1\tX 0 3;7 9\tAda es\n", encoding="utf8")
     _, files = convert(brat, "--set", "discontinuous=first")
     assert read(files["notes.spacy"])[0][1] == [("Ada", "X")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["spert", "brat"])
 def test_other_formats_are_written(source, convert, tmp_path, to):
     result, files = convert(source, "--to", to)
@@ -290,17 +302,20 @@ def contents(folder):
     return {str(x.relative_to(folder)): x.read_bytes() for x in folder.rglob("*") if x.is_file()}
 
 
+@pytest.mark.slow
 def test_one_spacy_file_is_a_source(source, convert, tmp_path):
     convert(source / "train.json")
     result, files = convert(tmp_path / "out" / "train.spacy", "--to", "csv")
     assert result.exit_code == 0, result.output
     assert files["train.csv"].read_text(encoding="utf8").count("LIVES_IN") == 1
-    result, files = convert(tmp_path / "out" / "train.spacy", "-s", "sentencizer", "-f", "spacy")
+    corpus = (tmp_path / "out" / "train.spacy").rename(tmp_path / "train.spacy")
+    result, files = convert(corpus, "-s", "sentencizer", "-f", "spacy")
     assert result.exit_code == 0, result.output
     docs = DocBin().from_disk(files["train.spacy"]).get_docs(spacy.blank("en").vocab)
     assert all(doc.has_annotation("SENT_START") for doc in docs)
 
 
+@pytest.mark.slow
 def test_spacy_files_of_an_earlier_call_are_no_sources(source, convert, tmp_path):
     convert(source)
     for file in (tmp_path / "out").iterdir():
@@ -314,6 +329,7 @@ def test_spacy_files_of_an_earlier_call_are_no_sources(source, convert, tmp_path
     assert result.exit_code == 0 and "dev.csv" in files
 
 
+@pytest.mark.slow
 def test_every_option_of_a_format_can_be_set(convert, tmp_path):
     lines = [
         {"text": text, "answer": answer}
@@ -361,6 +377,7 @@ def test_options_reach_the_writer(brat, convert):
     assert "<urn:x:entity/PER/Ada>" in files["notes.ttl"].read_text(encoding="utf8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, code",
     [
@@ -384,6 +401,7 @@ def test_missing_package_is_named(source, convert, monkeypatch):
     assert result.exit_code == 1 and "E320" in result.output
 
 
+@pytest.mark.slow
 def test_long_lists_are_cut(brat, convert):
     lines = (f"T{i}\tL{i} 16 20\tOslo\n" for i in range(1, 31))
     (brat / "a.ann").write_text("".join(lines), encoding="utf8")

@@ -117,6 +117,7 @@ def test_public_corpus_has_its_published_counts(public):
     assert len({record.meta["orig_id"] for record in public}) == 1644
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_public_corpus_has_its_overlapping_entities(public):
     pairs = [
@@ -136,6 +137,7 @@ def test_public_corpus_has_its_overlapping_entities(public):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_public_corpus_equals_its_spert_files(public, corpus_file):
     """White space and the order in a sentence aside."""

@@ -125,6 +125,7 @@ def conll_columns(words, entities, relations):
     return "\n".join(f"{word}\t{tag}\t{'|'.join(links) or '_'}" for word, tag, links in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encode", [dygie, hf, conll_columns])
 @SETTINGS
 @given(data=st.data())

@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_jere.formats import Record, RecordRelation, SourceError
+from spacy_jere.formats import Record, RecordRelation, SourceError, guess_format
 from spacy_jere.formats._reading import Head
 from spacy_jere.formats.conll_columns import read, sniff
 
@@ -112,13 +112,82 @@ def test_faults_are_named_with_their_line(save, line, reason):
     assert f"data.conll, line 4: {reason}" in str(error.value)
 
 
+WORDS = ["Ada", "Byrne", "likes", "Oslo"]
+SCHEMES = {
+    "bio": "B-PER I-PER O B-LOC",
+    "bioes": "B-PER E-PER O S-LOC",
+    "bilou": "B-PER L-PER O U-LOC",
+    "iob1": "I-PER I-PER O I-LOC",
+}
+FORMS = {
+    "tabs": ("\t", []),
+    "spaces": (" ", []),
+    "four tabs": ("\t", ["NNP", "B-NP"]),
+    "four spaces": (" ", ["-X-", "_"]),
+    "three spaces": (" ", ["NNP"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme, tags", SCHEMES.items())
+@pytest.mark.parametrize("separator, between", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("document", ["", "-DOCSTART- -X- O O\n", "-DOCSTART-\tO\n\n"])
+def test_columns_of_other_tools(save, scheme, tags, separator, between, document):
+    rows = [separator.join([x, *between, tag]) for x, tag in zip(WORDS, tags.split())]
+    path = save(document + "\n".join(rows) + "\n\n\n" + document + "\n".join(rows[:2]))
+    expected = Record.from_words(WORDS, [(0, 2, "PER"), (3, 4, "LOC")])
+    assert read(path, scheme=scheme) == [expected, Record.from_words(WORDS[:2], [(0, 2, "PER")])]
+    assert guess_format(path) == "conll_columns"
+    if scheme != "iob1":
+        assert read(path) == read(path, scheme=scheme)
+    else:
+        with pytest.raises(SourceError, match="begins with B-PER"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "tags, entities",
+    [
+        ("I-A B-A I-A", [(0, 1, "A"), (1, 3, "A")]),
+        ("I-A I-B O I-B", [(0, 1, "A"), (1, 2, "B"), (3, 4, "B")]),
+        ("B-A I-A", [(0, 2, "A")]),
+    ],
+)
+def test_iob1(save, tags, entities):
+    (record,) = read(save(rows(tags)), scheme="iob1")
+    assert record == Record.from_words(["w"] * len(tags.split()), entities)
+
+
+@pytest.mark.parametrize(
+    "text, line, reason",
+    [
+        ("1\tAda\tB-PER\n2\tin\tO\n", 1, "the first column numbers the tokens: take it out"),
+        ("Ada NN B-PER\nin O\n", 2, "expected 3 columns separated by one space, as in the first"),
+        ("Ada\tN\tB\tO\nin\tO\n", 2, "expected 4 columns separated by tabs, as in the first"),
+        ("Ada B-A\nBo L-A\nCy I-A\n", 3, "I-A can't stand after E-A"),
+        ("Ada U-A\nBo S-A\n", 1, "expected O, or B-, I-, E- or S- and a label, found 'U-A'"),
+    ],
+)
+def test_faults_of_other_columns(save, text, line, reason):
+    with pytest.raises(SourceError, match=rf"line {line}: {reason}"):
+        read(save(text))
+
+
+def test_scheme_has_a_known_name(save):
+    with pytest.raises(SourceError, match=r"E314.*scheme is one of bio, iob1, bioes, bilou"):
+        read(save(FILE), scheme="iob2")
+
+
 @pytest.mark.parametrize(
     "text, sniffed",
     [
         (FILE, True),
         ("Ada\tB-PER\n", True),
         ("Ada\tPER\n", False),
-        ("Ada B-PER\n", False),
+        ("Ada B-PER\n", True),
+        ("Ada B-PER\nlives\n", False),
+        ("Ada went to gate B-12\nand boarded\n", False),
+        ("Ada PER\n", False),
         ("#doc 1\n0\tAda\tO\t['N']\t[0]\n", False),
         ("", False),
     ],

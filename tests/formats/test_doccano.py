@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from spacy_jere.formats import Record, RecordEntity, RecordRelation, SourceError
+from spacy_jere.formats import Record, RecordEntity, RecordRelation, SourceError, read_records
 from spacy_jere.formats._reading import Head
 from spacy_jere.formats.doccano import read, sniff
 
@@ -89,7 +89,8 @@ def test_faults_are_named_with_their_line(save, changes, reason):
     "text, line, reason",
     [
         ('{"text": "a", ', 1, "broken JSON: .*Each line must hold one object"),
-        ("\n[1]", 2, r"expected an object, found \[1\]"),
+        ("\n[1]", 2, "expected an object, found 1"),
+        ('{"text": "a", "label": []}\n[1]', 2, r"expected an object, found \[1\]"),
         ('{"text": "\\ud83c Ada", "label": []}', 1, r"half a character \('\\ud83c'\)"),
     ],
 )
@@ -114,3 +115,51 @@ def test_escaped_emoji(save):
 )
 def test_sniff(save, text, sniffed):
     assert sniff(Head.of(save(text))) is sniffed
+
+
+EMOJI = "🏠 Ada e\u0301crit 👩\u200d👧 Iris."
+
+
+def counted(unit, word):
+    before = EMOJI[: EMOJI.index(word)]
+    if unit == "utf16":
+        return len(before.encode("utf-16-le")) // 2
+    return len(before) - (before.count("\u0301") + 2 * before.count("👩")) * (unit == "graphemes")
+
+
+@pytest.mark.parametrize("unit", ["characters", "utf16", "graphemes"])
+def test_what_offsets_count_is_an_option(save, unit):
+    starts = [(counted(unit, word), len(word)) for word in ("Ada", "Iris")]
+    path = save(json.dumps({"text": EMOJI, "label": [[x, x + n, "X"] for x, n in starts]}))
+    (record,) = records = read(path, offsets=unit)
+    assert [EMOJI[x.start : x.end] for x in record.entities] == ["Ada", "Iris"]
+    assert not records.notes and not records.changed
+    assert read_records(path, offsets=unit) == [record]
+
+
+@pytest.mark.parametrize(
+    "text, label, noted",
+    [
+        ("🏠 Ada", [[2, 5, "X"]], True),
+        ("🏠 Ada", [[0, 1, "X"]], True),
+        ("Ada 🏠", [[0, 3, "X"]], False),
+        ("🏠 Ada", [], False),
+        ("é\u0301 Ada", [[3, 6, "X"]], False),
+    ],
+)
+def test_offsets_that_may_be_others_are_noted(save, text, label, noted):
+    path = save(lines({"text": text, "label": label}, {"text": "Bo", "label": [[0, 2, "X"]]}))
+    assert bool(read(path).notes) is noted
+    if noted:
+        with pytest.warns(UserWarning, match=r"W360.*1 texts with .* set offsets to utf16"):
+            read_records(path)
+    assert not read(path, offsets="characters").notes
+
+
+def test_offsets_after_the_text_may_be_others(save):
+    path = save(json.dumps({"text": "🏠 Ada", "label": [[3, 6, "X"]]}))
+    with pytest.raises(SourceError, match=r"0?3:6, but the text has 5 characters: set offsets to"):
+        read(path)
+    assert read(path, offsets="utf16")[0].entities == [(2, 5, "X")]
+    with pytest.raises(SourceError, match=r"E314.*offsets is one of characters, utf16, graphemes"):
+        read(path, offsets="bytes")

@@ -113,6 +113,7 @@ def test_public_corpus_has_its_published_counts(corpus_file, split):
     assert {label: labels.count(label) for label in labels} == RELATIONS[split]
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 @pytest.mark.parametrize("split, duplicates", [("train", 4), ("dev", 0), ("test", 0)])
 def test_public_corpus_equals_its_spert_files(corpus_file, split, duplicates):

@@ -39,6 +39,7 @@ def test_modules_rhyme(name):
         assert WRITERS[name] is module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_example_is_read(save_example, name, change):
@@ -75,7 +76,7 @@ def test_examples_become_docs(save_example, name):
     for doc, record in zip(docs, records, strict=True):
         assert doc.text.rstrip(" ") == record.text.rstrip(" ")
         assert [(x.start_char, x.end_char, x.label_) for x in doc.ents] == sorted(record.entities)
-        assert len(doc._.relations) == len(record.relations)
+        assert len(doc._.relations) == len(set(record.relations))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -113,6 +114,7 @@ def reads_or_names_the_file(name, path):
             assert 1 <= int(match[1]) <= n_lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_truncated_example_is_read_or_refused(save_example, examples, name):
     _, text = examples[name]
@@ -142,6 +144,7 @@ def test_shuffled_lines_are_read_or_refused(save_example, examples, name):
         reads_or_names_the_file(name, save_example(name, lambda _, x=lines: "\n".join(x)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("other", FORMATS)
 def test_each_reader_on_the_other_formats(save_example, examples, name, other):
@@ -188,6 +191,7 @@ def test_json_of_any_shape_is_read_or_refused(save_example, examples, name):
         reads_or_names_the_file(name, save_example(name, lambda _, x=value: json.dumps(x)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ["[" * 100_000, "9" * 10_000, '{"a":' * 100_000, "[" + "9" * 10_000, "-" * 1000]
 )

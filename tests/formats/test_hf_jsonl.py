@@ -81,3 +81,29 @@ def test_faults_are_named_with_their_line(save, changes, reason):
 )
 def test_sniff(save, text, sniffed):
     assert sniff(Head.of(save(text))) is sniffed
+
+
+@pytest.mark.parametrize(
+    "ner, noted",
+    [
+        ([[0, 1, "X"]], True),  # maybe of two tokens
+        ([[2, 3, "X"]], True),
+        ([[2, 4, "X"]], False),  # the end of the text
+        ([[0, 2, "X"], [2, 3, "X"]], False),  # one begins where the other ends
+        ([], False),
+    ],
+)
+def test_ends_that_nothing_shows_are_noted(save, ner, noted):
+    path = save(json.dumps({"tokens": WORDS, "ner": ner}))
+    assert bool(read(path).notes) is noted
+    if noted:
+        with pytest.warns(UserWarning, match=r"W360.*read as exclusive.*set ends to inclusive"):
+            read_records(path)
+    assert not read(path, ends="exclusive").notes
+
+
+def test_entities_in_one_place_are_counted_where_relations_name_the_place(save):
+    item = {"tokens": WORDS, "ner": [[0, 1, "A"], [0, 1, "B"], [2, 4, "C"]]}
+    records = read(save(json.dumps({**item, "relations": [[0, 1, 2, 4, "R"], [1, 2, "R"]]})))
+    assert records[0].relations == [(0, 2, "R"), (1, 2, "R")]
+    assert sum(records.changed.values()) == 1

@@ -202,7 +202,6 @@ def test_key_of_the_text(read_items, data, text_key):
         (task(annotations=[{}]), "'result' must be a list"),
         (task(3), "a result must be an object"),
         (task({**ADA, "id": None}), "a region needs an 'id' of its own"),
-        (task(ADA, ADA), "a region needs an 'id' of its own, found 'a'"),
         (task({**ADA, "value": None}), "a region needs 'start' and 'end'"),
         (task(region("a", None, 3, "X")), "start and end must be whole numbers"),
         (task(region("a", 0, 3, "X", text="Bo")), "characters 0:3 are 'Ada', not 'Bo'"),
@@ -224,13 +223,100 @@ def test_faults_are_named_with_their_line(save, item, reason):
     assert f"{path}, line 3: " in str(error.value) and reason in str(error.value)
 
 
+def test_region_labelled_by_several_tags(read_items):
+    """It stands there once for each of them, with the same id."""
+    role = {**region("a", 0, 3, "AUTHOR"), "from_name": "role"}
+    (record,) = read_items(task(ADA, role, TOWN, link("a", "b", "R"), link("b", "a", "S")))
+    assert record.entities == [(0, 3, "PER"), (0, 3, "AUTHOR"), (12, 20, "LOC")]
+    assert record.relations == [(0, 2, "R"), (1, 2, "R"), (2, 0, "S"), (2, 1, "S")]
+
+
+@pytest.mark.parametrize("labels", [[], None, "left out"])
+def test_label_of_relations_without_one(read_items, labels):
+    bare = {key: value for key, value in link("a", "b").items() if key != "labels"}
+    bare.update({} if labels == "left out" else {"labels": labels})
+    item = task(ADA, TOWN, bare, link("b", "a", "R"))
+    (record,) = records = read_items(item)
+    assert record.relations == [(1, 0, "R")]
+    assert records.skipped == {"relations without a label": 1}
+    (record,) = records = read_items(item, relation_label="REL")
+    assert record.relations == [(0, 1, "REL"), (1, 0, "R")] and not records.skipped
+
+
+def test_relations_of_many_labels_are_bounded(read_items):
+    labels = [str(i) for i in range(10)]
+    regions = [region("a", 0, 3, *labels), region("b", 12, 20, *labels)]
+    (record,) = read_items(task(*regions, link("a", "b", "R", direction="bi")))
+    assert len(record.relations) == 200
+    with pytest.raises(SourceError, match=r"2 labels .* of 10 and 10 labels: 200 relations"):
+        read_items(task(*regions, link("a", "b", "R", "S")))
+
+
+@pytest.mark.parametrize("crlf, units", [(2, 1), (1, 1), (2, 2), (1, 2)])
+def test_windows_line_ends(read_items, crlf, units):
+    """A line end counts one or two, an emoji one or two; the text stays as it is."""
+    text = "Ada 🏠.\r\nBo\r\nread."
+    start = 5 + units + crlf
+    regions = [
+        region("a", 0, 3, "PER", text="Ada"),
+        region("b", start, start + 2, "PER", text="Bo"),
+    ]
+    (record,) = read_items(task(*regions, data={"text": text}))
+    assert record.text == text
+    assert [text[x.start : x.end] for x in record.entities] == ["Ada", "Bo"]
+
+
+@pytest.mark.parametrize("key", ["body", "title"])
+def test_text_is_the_string_in_which_the_regions_lie(read_items, key):
+    data = {"id": "7", "title": "A note", "body": "Another", key: TEXT}
+    assert read_items(task(ADA, TOWN, data=data))[0].text == TEXT
+    assert read_items({**data, "label": [ADA["value"]]})[0].text == TEXT
+    bare = region("a", 0, 3, "PER", text=None)
+    with pytest.raises(
+        SourceError, match=r"text_key \(--set text_key=KEY\). Strings: id, title, body"
+    ):
+        read_items(task(bare, data=data))
+
+
+def test_dialogue_is_read_as_one_text(read_items):
+    def part(name, start, start_offset, end, end_offset, text):
+        value = {"start": start, "startOffset": start_offset, "end": end, "endOffset": end_offset}
+        value = {**value, "text": text, "paragraphlabels": ["X"]}
+        return {"id": name, "type": "paragraphlabels", "value": value}
+
+    dialogue = [{"author": "Bo", "text": "Ada wrote Iris"}, {"author": "Cy", "text": "Nice 🏠!"}]
+    parts = [part("a", "0", 10, "0", 14, "Iris"), part("b", "1", 0, "1", 4, "Nice")]
+    item = task(*parts, link("a", "b", "R"), data={"dialogue": dialogue, "title": "x"})
+    (record,) = read_items(item)
+    assert record.text == "Ada wrote Iris\nNice 🏠!"
+    assert [record.text[x.start : x.end] for x in record.entities] == ["Iris", "Nice"]
+    assert record.relations == [(0, 1, "R")]
+    for wrong in (part("a", "2", 0, "2", 1, "x"), part("a", "x", 0, "0", 1, "A")):
+        with pytest.raises(SourceError, match=r"in one of the 2 paragraphs"):
+            read_items(task(wrong, data={"dialogue": dialogue}))
+
+
+def test_older_exports_and_predictions(read_items):
+    old = task(ADA)
+    old["completions"] = old.pop("annotations")
+    predicted = {"id": 1, "data": {"text": TEXT}, "predictions": [{"result": [ADA]}]}
+    (record,) = records = read_items(old, predicted)
+    assert record.entities == [(0, 3, "PER")]
+    assert records.skipped == {"texts with predictions only": 1}
+
+
+def test_misspelt_key_of_an_annotation(read_items):
+    with pytest.raises(SourceError, match=r"unknown key 'ground_trut': is it 'ground_truth'"):
+        read_items(task(annotations=[{"result": [], "ground_trut": True}]))
+
+
 @pytest.mark.parametrize(
     "item, sniffed",
     [
         ([task(ADA)], True),
         ([MINIMAL], True),
         ([{"tokens": ["a"], "entities": []}], False),
-        (task(ADA), False),
+        (task(ADA), True),
         ([], False),
     ],
 )

@@ -124,6 +124,17 @@ def test_ends_that_are_no_spans_become_entities_if_they_have_a_label(save):
     assert records.skipped == {"relations between tokens without a label": 2}
 
 
+@pytest.mark.parametrize("label, head", [("PER", 0), ("AUTHOR", 1), (None, 0)])
+def test_label_of_an_end_tells_which_of_several_spans_it_is(save, label, head):
+    spans = [span(0, 9, "PER"), span(0, 9, "AUTHOR"), span(18, 22, "LOC")]
+    link = relation(span(0, 9, label), span(18, 22, "LOC"))
+    (record,) = read(save(lines(changed(spans=spans, relations=[link]))))
+    assert record.relations == [(head, 2, "R")]
+    wrong = relation(span(0, 9, "BOOK"), span(18, 22, "LOC"))
+    with pytest.raises(SourceError, match="head_span is labelled 'BOOK', but the span there 'PER'"):
+        read(save(lines(changed(spans=spans, relations=[wrong]))))
+
+
 @pytest.mark.parametrize(
     "changes, reason",
     [

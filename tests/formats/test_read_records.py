@@ -33,7 +33,7 @@ def test_format_is_guessed_or_named(save, format, name, text, as_path):
             None,
             "E304.*Left out: 1 texts with the answer 'reject'",
         ),
-        ("", "spert", "E301.*line 1"),
+        ("", "spert", "E304.*Left out: nothing"),
         (CONLL04, "spert", "E301.*line 1"),
         (SPERT, "conll04", "E301.*line 1"),
         (CONLL04.encode("utf-16"), None, "E305.*byte 0"),

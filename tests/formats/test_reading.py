@@ -72,7 +72,7 @@ def test_other_encoding_after_the_head_is_found_by_the_reader(save):
 
 def test_folder_has_no_text(tmp_path):
     head = Head.of(tmp_path)
-    assert (head.text, head.first_object("[")) == ("", {})
+    assert (head.text, head.objects()) == ("", [])
 
 
 def test_missing_file(tmp_path):
@@ -84,45 +84,47 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize(
     "content, found",
     [
-        ('{"a": 1}', {"a": 1}),
-        (' \n {"a": {"b": []}}\n{"c": 2}', {"a": {"b": []}}),
-        ('{"a": 1', {}),
-        ('{"a": 1 "b": 2}', {}),
-        ('{"a": ' + "[" * 100_000, {}),
-        ('{"a": ' + "9" * 10_000 + "}", {}),
-        ("[1]", {}),
-        ("1", {}),
-        ("", {}),
+        ('{"a": 1}', [{"a": 1}]),
+        (' \n {"a": {"b": []}}\n{"c": 2}', [{"a": {"b": []}}, {"c": 2}]),
+        ('{"a": 1},\n{"c": 2}]', [{"a": 1}, {"c": 2}]),
+        ('{"a": 1}, 7, {"c": 2}', [{"a": 1}, {"c": 2}]),
+        ('{\n  "a": 1\n}\n{\n  "c": 2\n}', [{"a": 1}, {"c": 2}]),
+        ('{"a": 1}\n{"c": ', [{"a": 1}]),
+        ('{"a": 1', []),
+        ('{"a": 1 "b": 2}', []),
+        ('{"a": ' + "[" * 100_000, []),
+        ('{"a": ' + "9" * 10_000 + "}", []),
+        ("[1]", []),
+        ("1", []),
+        ("", []),
     ],
 )
-def test_first_object(save, opening, content, found):
-    assert Head.of(save(opening + content)).first_object(opening) == found
+def test_first_objects(save, opening, content, found):
+    assert Head.of(save(opening + content)).objects() == found
 
 
-def test_opening_must_be_there(save):
-    head = Head.of(save('{"a": 1}'))
-    assert head.first_object("[") == {}
-    assert head.first_object() == {"a": 1}
+def test_number_of_objects_is_bounded(save):
+    assert len(Head.of(save('{"a": 1}\n' * 500)).objects()) == 20
 
 
 @pytest.mark.parametrize("opening", ["", "["])
 def test_object_that_is_longer_than_the_head(save, sizes, opening):
     head = Head.of(save(f"{opening}{json.dumps(LONG)}\n" + "x" * (20 * HEAD_SIZE)))
     assert len(sizes) == 1
-    assert head.first_object(opening) == LONG
-    assert head.first_object(opening) == LONG
+    assert head.objects() == [LONG]
+    assert head.objects() == [LONG]
     assert sizes == [HEAD_SIZE + 1, 4 * HEAD_SIZE + 1]
 
 
 def test_object_in_the_head_needs_no_more(save, sizes):
     head = Head.of(save('{"a": 1}\n' + "x" * (2 * HEAD_SIZE)))
-    assert head.first_object() == {"a": 1}
+    assert head.objects() == [{"a": 1}]
     assert len(sizes) == 1
 
 
 def test_broken_object_needs_no_more(save, sizes):
     head = Head.of(save('{"a": 1 "b": 2}' + "x" * (2 * HEAD_SIZE)))
-    assert head.first_object() == {}
+    assert head.objects() == []
     assert len(sizes) == 1
 
 
@@ -141,7 +143,7 @@ def test_object_may_be_cut_anywhere(save, monkeypatch, item, ascii):
     expected = json.loads(text)
     for size in range(1, len(text) + 1):
         monkeypatch.setattr(_reading, "HEAD_SIZE", size)
-        assert Head.of(path).first_object() == expected, size
+        assert Head.of(path).objects()[0] == expected, size
 
 
 @pytest.mark.parametrize("name", ["spert", "label_studio", "dygie", "hf", "prodigy", "doccano"])

@@ -51,6 +51,7 @@ def test_these_are_all():
     assert BOTH == ["spert", "brat", "spacy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize(
     "text, entities",
@@ -72,6 +73,7 @@ def test_edges_and_overlaps_come_back(tmp_path, name, text, entities):
     assert said(again(doc, tmp_path / "out", name)) == said(doc)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
