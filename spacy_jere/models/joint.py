@@ -27,7 +27,10 @@ from thinc.api import ArgsKwargs, Model, torch2xp, xp2torch
 from thinc.types import Floats1d, Floats2d
 from torch import Tensor, nn
 
+from ..errors import Errors
 from .shim import TorchShim
+from .storage import LoadError
+from .stored_model import StoredModel
 from .types import Array1d, Candidates, Entities, JointBatch, Proposals, Targets
 
 # Tokens, padding included, that go through the head at once in prediction.
@@ -68,6 +71,30 @@ class JointHead(nn.Module):
         return self.candidates(vectors, lengths, given)
 
 
+class StoredJointModel(StoredModel[JointBatch, Any]):
+    """A joint model. Its settings are those of the config; its weights must fit them."""
+
+    __slots__ = ()
+    from_config = ("settings", "bfloat16")
+
+    def check_loaded(self, kept: Dict[str, Any], checked: bool) -> None:
+        shim = cast(TorchShim, self.shims[0])
+        if shim.settings is None:
+            return
+        labels = [len(x) for x in self.attrs.get("labels") or ()]
+        sizes = [shim.settings.get(f"n_{kind}_labels") for kind in ("entity", "relation")]
+        width = self.get_dim("nI") if self.has_dim("nI") else None
+        if width != shim.settings.get("width") or (labels and labels != sizes):
+            raise LoadError(Errors.E441, reason="its labels or widths are not those of its weights")
+        settings = {**shim.settings, **kept["settings"]}
+        if settings != shim.settings:
+            try:
+                shim.load(settings, shim._model.state_dict())
+            except LoadError:
+                if checked:  # The first format stored settings that its config did not have.
+                    raise
+
+
 JointModel = Model[JointBatch, Any]
 Named = TypeVar("Named", Targets, Entities)
 
@@ -89,7 +116,7 @@ def build_joint_model(
     RETURNS (JointModel): In training it gives one loss per task, [n_tasks], and takes their
         gradients; in prediction it gives Proposals. Its attribute `tasks` names the losses.
     """
-    model: JointModel = Model(
+    model: JointModel = StoredJointModel(
         "joint_ner_re",
         _forward,
         init=_init,
@@ -111,6 +138,14 @@ def n_trainable(model: Model) -> int:
             parameters = shim._model.parameters() if isinstance(shim._model, nn.Module) else ()
             count += sum(x.numel() for x in parameters if x.requires_grad)
     return count
+
+
+def has_finite_gradients(model: JointModel) -> bool:
+    """RETURNS (bool): Whether all gradients of the head that were gathered are finite."""
+    module = cast(TorchShim, model.shims[0])._model
+    parameters = module.parameters() if isinstance(module, nn.Module) else ()
+    gradients = [x.grad for x in parameters if x.grad is not None]
+    return not gradients or bool(nn.utils.get_total_norm(gradients).isfinite())
 
 
 def _init(model: JointModel, X: Optional[JointBatch] = None, Y: Any = None) -> JointModel:

@@ -9,8 +9,8 @@ Private names of other libraries in this file:
 """
 
 import contextlib
-from io import BytesIO
-from typing import Any, Dict, Iterator, Optional, Type, cast
+from functools import partial
+from typing import Any, Dict, Iterator, Optional, Type
 
 import srsly
 import torch
@@ -19,6 +19,17 @@ from thinc.util import get_torch_default_device
 from torch import nn
 
 from ..errors import Errors
+from .storage import (
+    LoadError,
+    State,
+    fit_weights,
+    seal,
+    unpack,
+    unseal,
+    wanted_weights,
+    weights_from_bytes,
+    weights_to_bytes,
+)
 
 
 class Dropout(nn.Dropout):
@@ -101,20 +112,31 @@ class TorchShim(PyTorchShim):
 
     def to_bytes(self) -> bytes:
         if not self.is_built:
-            return cast(bytes, srsly.msgpack_dumps(None))
-        weights = BytesIO()
-        torch.save(self._model.state_dict(), weights)
-        msg = {"settings": self.settings, "weights": weights.getvalue()}
-        return cast(bytes, srsly.msgpack_dumps(msg))
+            return seal(srsly.msgpack_dumps(None))
+        msg = {"settings": self.settings, "weights": weights_to_bytes(self._model)}
+        return seal(srsly.msgpack_dumps(msg))
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
-        msg = srsly.msgpack_loads(bytes_data)
+        """Build the module that was saved. No code that may be in the bytes is run.
+
+        RAISES (LoadError): The bytes are damaged, or the weights don't fit the settings.
+        """
+        checked, payload = unseal(bytes_data)
+        msg = unpack(payload)
         if msg is None:
             self.settings = self._model = None
             return self
-        self.build(msg["settings"])
-        weights = BytesIO(msg["weights"])
-        self._model.load_state_dict(
-            torch.load(weights, map_location=self.device, weights_only=True)
-        )
+        if not isinstance(msg, dict) or not isinstance(msg.get("settings"), dict):
+            raise LoadError(Errors.E440, reason="it has no settings")
+        self.load(msg["settings"], weights_from_bytes(msg.get("weights"), checked))
         return self
+
+    def load(self, settings: Dict[str, Any], weights: State) -> None:
+        """Build the module and give it weights.
+
+        RAISES (LoadError): They don't fit each other, or the weights are not finite.
+        """
+        wanted = wanted_weights(partial(self.module_type, **settings), weights)
+        fitted = fit_weights(weights, wanted)
+        self.build(settings)
+        self._model.load_state_dict(fitted)

@@ -79,6 +79,11 @@ class Targets(NamedTuple):
     relations_known: Array
 
     @property
+    def is_annotated(self) -> bool:
+        """Whether there is anything to learn from."""
+        return bool(self.known.any() or self.relations_known.any())
+
+    @property
     def flat_entities(self) -> Entities:
         """The entities that don't overlap."""
         return self.entities.where(self.flat)

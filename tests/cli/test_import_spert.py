@@ -59,6 +59,7 @@ def test_pipeline_predicts_as_the_original(run, tmp_path):
     assert len(found) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowercase, option", [(True, "--lowercase"), (False, "--cased")])
 def test_every_option(run, folder, tmp_path, lowercase, option):
     types = shutil.move(folder / "types.json", tmp_path / "labels.json")

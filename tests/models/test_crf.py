@@ -108,6 +108,7 @@ def test_likelihood_of_each_sequence_equals_enumeration(crf, emissions, mask):
             assert torch.isclose(loss[window], -probability.log())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", list(product([True, False], repeat=4)))
 def test_tokens_without_annotation_sum_over_all_their_tags(crf, scheme, emissions, mask, known):
     gold, window = [TAGS[scheme].index(name) for name in GOLD[scheme]], 2
@@ -120,6 +121,7 @@ def test_tokens_without_annotation_sum_over_all_their_tags(crf, scheme, emission
     assert torch.isclose(loss[window], -probabilities[torch.tensor(fits)].sum().log(), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_best_entities_equal_the_best_of_all_sequences(crf, mask):
     for seed in range(20):
         emissions = random_emissions(crf, seed)

@@ -148,6 +148,7 @@ def run(encoder):
     return encoder.spans(encoded, entities().spans), pairs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize("context_width", [0, 2])
 @pytest.mark.parametrize("keep_tokens", [True, False])

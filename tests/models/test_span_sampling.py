@@ -68,6 +68,7 @@ def test_number_of_spans_in_each_window(n_negatives, hard_negatives):
     assert {i: found[i] for i in range(3)} == {i: min(n_negatives, there[i]) for i in range(3)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_width", [1, 3, 12])
 @pytest.mark.parametrize("unknown", [(), (5,), (8,), (0, 15, 16)])
 def test_negatives_are_neither_gold_nor_without_annotation(max_width, unknown):
@@ -107,6 +108,7 @@ def test_hard_negatives_are_preferred_up_to_half():
     assert min(n_hard(seed, 6, False)[2] for seed in range(20)) < 3
 
 
+@pytest.mark.slow
 def test_the_other_half_is_drawn_from_all_that_is_left():
     """Of the first window 3 hard negatives and 25 spans are left, 3 of which are drawn."""
     assert len([x for x in possible(5) if x[0] == 0]) == 28
@@ -114,6 +116,7 @@ def test_the_other_half_is_drawn_from_all_that_is_left():
     assert 0.7 * 3 * 3 / 25 < more < 1.3 * 3 * 3 / 25
 
 
+@pytest.mark.slow
 def test_every_span_has_the_same_chance():
     counts = Counter()
     for seed in range(600):

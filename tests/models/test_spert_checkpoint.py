@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 
 pytest.importorskip("spacy_transformers")
 
+from spacy_jere import scored_entities
 from spacy_jere.models.layers.pair_scores import ordered_pairs
 from spacy_jere.models.layers.spans import all_spans
 from spacy_jere.models.spert_checkpoint import import_spert, read_checkpoint
@@ -98,7 +99,7 @@ def assert_equals_the_original(nlp, batch_size):
 
 def assert_same_output(doc, expected):
     entities = {(x["start"], x["end"], x["type"]) for x in expected["entities"]}
-    assert {(x.start, x.end, x.label_) for x in doc.spans["joint_ner_re"]} == entities
+    assert {(x.start, x.end, x.label_) for x, _ in scored_entities(doc)} == entities
     relations = {(*x["head"], *x["tail"], x["type"]): x["score"] for x in expected["relations"]}
     found = {
         (x.head.start, x.head.end, x.tail.start, x.tail.end, x.label_): x.score
@@ -122,11 +123,13 @@ def test_the_fixture_has_something_to_say():
     assert any("##" in piece for x in SENTENCES for piece in x["wordpieces"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 24])
 def test_every_probability_equals_the_originals(imported, batch_size):
     assert_equals_the_original(imported, batch_size)
 
 
+@pytest.mark.slow
 def test_after_disk_and_bytes(imported, tmp_path):
     imported.to_disk(tmp_path / "model")
     again = spacy.load(tmp_path / "model")
@@ -135,6 +138,7 @@ def test_after_disk_and_bytes(imported, tmp_path):
     assert_equals_the_original(copy, 24)
 
 
+@pytest.mark.slow
 def test_the_pipeline_does_not_need_the_checkpoint(folder, tmp_path):
     import_spert(read_checkpoint(folder)).to_disk(tmp_path / "model")
     for name in NEEDED:
@@ -159,10 +163,11 @@ def test_other_settings(folder):
         nlp.pipe([Doc(nlp.vocab, words=x["tokens"]) for x in SENTENCES]), SENTENCES
     ):
         spans = [x for x in expected["entities"] if x["end"] - x["start"] <= 2]
-        assert len(doc.spans["joint_ner_re"]) == len(spans)
+        assert len(scored_entities(doc)) == len(spans)
         assert all(x.score >= 0.9 for x in doc._.relations)
 
 
+@pytest.mark.slow
 def test_training_goes_on(folder, overfit, make_examples):
     nlp = import_spert(read_checkpoint(folder))
     data = [("Booth killed Lincoln .", [(0, 1, "Peop"), (2, 3, "Peop")], [(0, 1, "Kill")])]
@@ -179,6 +184,7 @@ def test_training_goes_on(folder, overfit, make_examples):
 # Other folders
 
 
+@pytest.mark.slow
 def test_safetensors(folder):
     from safetensors.torch import save_file
 
@@ -205,6 +211,7 @@ def test_types_elsewhere(folder, tmp_path):
     assert checkpoint.entity_labels == ORIGINAL["entity_labels"][1:]
 
 
+@pytest.mark.slow
 def test_weights_that_are_passed_over(change_weights):
     def change(weights):
         weights["bert.embeddings.position_ids"] = torch.arange(256)[None]
@@ -214,6 +221,7 @@ def test_weights_that_are_passed_over(change_weights):
     assert_equals_the_original(nlp, 24)
 
 
+@pytest.mark.slow
 def test_symmetric_labels(folder):
     types = json.loads((folder / "types.json").read_text("utf8"))
     types["relations"]["Kill"]["symmetric"] = True
@@ -239,6 +247,7 @@ def test_symmetric_labels(folder):
     assert n_kill > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_widths, width", [(30, 25), (100, 7), (5, 3)])
 def test_size_embeddings_of_another_shape(change_weights, tmp_path, n_widths, width):
     def change(weights):
@@ -316,6 +325,7 @@ def test_missing_types_elsewhere(folder):
         read_checkpoint(folder, folder / "labels.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "key",
     [
@@ -332,6 +342,7 @@ def test_missing_key(change_weights, key):
         import_spert(read_checkpoint(folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "key, rows, found, expected",
     [

@@ -214,10 +214,13 @@ def _character_rows(word: str) -> Array1d:
 
 def _distinct_words(docs: List[Doc]) -> Tuple[List[str], Array1d]:
     """RETURNS: The distinct words of the Docs, and which of them each token is, [n_tokens]."""
-    strings = docs[0].vocab.strings
     keys = numpy.concatenate([doc.to_array(ORTH) for doc in docs])
-    distinct, rows = numpy.unique(keys, return_inverse=True)
-    return [strings[key] for key in distinct.tolist()], rows.reshape(-1)
+    distinct, first, rows = numpy.unique(keys, return_index=True, return_inverse=True)
+    # Each Doc has the strings of its own words. Another Doc's vocabulary may lack them.
+    ends = numpy.cumsum([len(doc) for doc in docs])
+    owners = numpy.searchsorted(ends, first, side="right").tolist()
+    words = [docs[i].vocab.strings[key] for i, key in zip(owners, distinct.tolist())]
+    return words, rows.reshape(-1)
 
 
 def _split(tokens: Floats2d, docs: List[Doc]) -> List[Floats2d]:

@@ -7,15 +7,14 @@ Private names of other libraries in this file:
 
 | name | of | checked with |
 |---|---|---|
-| `layers.transformer_model`: `init`, `_convert_transformer_inputs` | spacy-transformers | 1.4.0 |
-| `layers.hf_wrapper.HFWrapper` | spacy-transformers | 1.4.0 |
-| `HFShim._mixed_precision` | spacy-transformers | 1.4.0 |
+| `layers.transformer_model._convert_transformer_inputs` | spacy-transformers | 1.4.0 |
+| `TransformerModel._init_tokenizer_config` and its twin | spacy-transformers | 1.4.0 |
+| `HFShim._mixed_precision`, `HFShim._hfmodel` | spacy-transformers | 1.4.0 |
 | `d_hidden_states`, an attribute that we add to `TransformerData` | spacy-transformers | 1.4.0 |
 """
 
 from collections import defaultdict
 from contextlib import nullcontext
-from functools import partial
 from typing import Any, Callable, ContextManager, Dict, List, Tuple, cast
 
 import numpy
@@ -27,25 +26,30 @@ from spacy_transformers.data_classes import (
     TransformerData,
     WordpieceBatch,
 )
-from spacy_transformers.layers.hf_wrapper import HFWrapper
 from spacy_transformers.layers.transformer_model import (
     TransformerModel,
     _convert_transformer_inputs,
-    init,
     set_pytorch_transformer,
 )
-from thinc.api import Model, PyTorchShim, torch2xp, xp2torch
+from thinc.api import Model, torch2xp, xp2torch
+from thinc.layers.pytorchwrapper import forward as forward_torch
 from thinc.types import ArgsKwargs, Ragged
 from transformers.file_utils import ModelOutput
 
 from ...errors import Errors
-from ..shim import use_averages
+from ..storage import LoadError, naming
+from ..stored_model import StoredModel
 from ..types import Array1d
+from .transformer_shim import TransformerShim, load_pretrained
 from .word_pieces import Reading, read_spans
 
+_FILE = "The saved model of the transformer component (its file 'model')"
 
-class TokenTransformer(TransformerModel):
+
+class TokenTransformer(StoredModel[List[Doc], Any], TransformerModel):
     """The arguments are those of `build_transformer_model_v1`."""
+
+    from_config = ("name", "bfloat16")
 
     def __init__(
         self,
@@ -57,20 +61,26 @@ class TokenTransformer(TransformerModel):
         grad_scaler_config: Dict[str, Any],
         bfloat16: bool,
     ):
-        wrapper = HFWrapper(
+        shim = TransformerShim(
             HFObjects(None, None, None, tokenizer_config, transformer_config),
-            convert_inputs=_convert_transformer_inputs,
-            convert_outputs=_convert_outputs,
             mixed_precision=mixed_precision,
             grad_scaler_config=grad_scaler_config,
         )
-        shim = cast(PyTorchShim, wrapper.shims[0])
-        shim.use_params = partial(use_averages, shim)  # type: ignore[method-assign]
+        wrapper: Model[Any, Any] = Model(
+            "hf-pytorch",
+            forward_torch,
+            attrs={
+                "convert_inputs": _convert_transformer_inputs,
+                "convert_outputs": _convert_outputs,
+            },
+            shims=[shim],
+            dims={"nI": None, "nO": None},
+        )
         Model.__init__(
             self,
             "transformer",
             _forward,
-            init=init,
+            init=_init,
             layers=[wrapper],
             dims={"nO": None},
             attrs={
@@ -83,12 +93,43 @@ class TokenTransformer(TransformerModel):
             },
         )
 
+    def from_bytes(self, bytes_data: bytes) -> "TokenTransformer":
+        with naming(_FILE):
+            super().from_bytes(bytes_data)
+        return self
+
+    def check_loaded(self, kept: Dict[str, Any], checked: bool) -> None:
+        width = self.get_dim("nO") if self.has_dim("nO") else None
+        built = self.transformer is not None
+        if self.attrs["has_transformer"] != built:
+            raise LoadError(Errors.E440, reason="its transformer is missing")
+        if built and width != self.transformer.config.hidden_size:
+            raise LoadError(Errors.E441, reason=f"its vectors are not {width} wide")
+
+    @property
+    def _init_tokenizer_config(self) -> Dict[str, Any]:
+        """The component of spacy-transformers asks for it where the file is a folder, in order to
+        load that as a hub model. This model has never been saved as a folder."""
+        raise LoadError(Errors.E440, file=_FILE, reason="it is a folder, or you may not read it")
+
+    _init_transformer_config = _init_tokenizer_config
+
     @property
     def max_pieces(self) -> int:
         """How many word pieces the transformer reads at once, special tokens included."""
         limit: int = self.tokenizer.model_max_length
         positions = getattr(self.transformer.config, "max_position_embeddings", None)
         return min(limit, positions or limit)
+
+
+def _init(model: Any, X: Any = None, Y: Any = None) -> Any:
+    if not model.attrs["has_transformer"]:
+        own = model.layers[0].shims[0]._hfmodel
+        found = load_pretrained(
+            model.attrs["name"], own._init_tokenizer_config, own._init_transformer_config
+        )
+        model.attrs["set_transformer"](model, found)
+    return model
 
 
 def _refuse_replacement(model: Any) -> Any:

@@ -5,6 +5,8 @@ from typing import Any, Callable, Dict, List, cast
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
+from ...errors import Errors
+
 
 def build_transformer_model_v1(
     name: str,
@@ -23,9 +25,12 @@ def build_transformer_model_v1(
         `spacy-jere.window_spans.v1`.
     bfloat16 (bool): Compute in bfloat16 where that is safe (autocast), on the CPU or a GPU. It
         halves the time on processors with AVX512-BF16 or AMX, and slows down others.
+    RAISES (ImportError): spacy-transformers is not installed.
     """
-    # Its base class needs the optional spacy-transformers.
-    from .token_transformer import TokenTransformer
+    try:  # Its base class needs the optional package.
+        from .token_transformer import TokenTransformer
+    except ImportError as error:
+        raise ImportError(Errors.E450) from error
 
     model = TokenTransformer(
         name,

@@ -70,6 +70,7 @@ def test_casing_is_one_hot():
     assert vectors.sum(1).tolist() == [1.0, 1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings, width",
     [
@@ -168,6 +169,7 @@ def test_gradient_of_characters_equals_finite_differences():
         )
 
 
+@pytest.mark.slow
 def test_training_changes_characters_and_contextual():
     vocab = Vocab()
     docs = [one(vocab), one(vocab, "a", "b")]
@@ -197,6 +199,7 @@ def static_model(vocab, **settings):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word, vector",
     [
@@ -225,6 +228,7 @@ def test_normalized_vectors_have_one_length_and_zeros_stay_zeros():
         assert after.tolist() == pytest.approx([scale * x for x in before])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalize", [False, True])
 def test_looking_up_leaves_the_table_alone(normalize):
     vocab = vocab_with_vectors()
@@ -238,6 +242,7 @@ def test_no_vectors():
         static_model(Vocab())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [Vocab(), vocab_with_vectors(width=2)])
 def test_other_vectors_than_in_training(other):
     model = static_model(vocab_with_vectors())

@@ -82,6 +82,7 @@ def plain_torch(nlp, doc, layers, weights, scale):
     return torch.stack([pieces[torch.as_tensor(row.reshape(-1)).long()].mean(0) for row in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [[0, 1, 2], [-1], [-1, -3], [1]])
 def test_the_mean_of_layers_and_its_gradient_equal_plain_torch(make_trf, layers):
     nlp, _ = make_trf(layers=layers)
@@ -103,6 +104,7 @@ def test_the_mean_of_layers_and_its_gradient_equal_plain_torch(make_trf, layers)
     assert numpy.allclose(mixing_of(model).get_grad("scale"), scale.grad, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers, share", [([0, -1], 0.75), ([2, 1], 0.25), ([0, 1], 0.0)])
 def test_other_transformers_get_the_gradient_of_the_last_layer_only(make_trf, layers, share):
     nlp, _ = make_trf(layers=layers)
@@ -115,6 +117,7 @@ def test_other_transformers_get_the_gradient_of_the_last_layer_only(make_trf, la
         assert numpy.allclose(d_input.model_output["last_hidden_state"], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "listened", [[[0, 1, -1]], [[-3], [-2], [-1]], [[1, 2], [0, 1]], [[1]], [None, [-2, 0]]]
 )
@@ -197,6 +200,7 @@ def test_concatenated_layers_equal_a_listener_for_each(
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(x_gradients, y_gradients))
 
 
+@pytest.mark.slow
 def test_several_listeners_side_by_side_train_the_transformer_together(make_trf):
     """Two that read the last layer send back twice what one does."""
     several = {"@layers": "concatenate.v1", "*": {x: listener_config() for x in ("one", "two")}}
@@ -214,6 +218,7 @@ def test_several_listeners_side_by_side_train_the_transformer_together(make_trf)
     assert gradients[0] and all(torch.allclose(2 * x, y, atol=1e-5) for x, y in zip(*gradients))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [[3], [0, -4], [12]])
 def test_layers_that_the_transformer_does_not_have(make_trf, layers):
     nlp, _ = make_trf(layers=layers)
@@ -221,6 +226,7 @@ def test_layers_that_the_transformer_does_not_have(make_trf, layers):
         nlp("Rome")
 
 
+@pytest.mark.slow
 def test_layers_of_a_transformer_that_gives_none(make_trf, transformer_config):
     model = {**transformer_config["model"], "transformer_config": {}}
     nlp, _ = make_trf(layers=[-1], transformer={"model": model})
@@ -228,6 +234,7 @@ def test_layers_of_a_transformer_that_gives_none(make_trf, transformer_config):
         nlp("Rome")
 
 
+@pytest.mark.slow
 def test_without_layers_equals_the_listener_of_spacy_transformers(make_trf):
     own, examples = make_trf()
     name = "spacy-transformers.TransformerListener.v1"
@@ -242,6 +249,7 @@ def test_without_layers_equals_the_listener_of_spacy_transformers(make_trf):
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_last_layer_alone_equals_no_layers(make_trf):
     plain, mixed = make_trf()[0], make_trf(layers=[-1])[0]
     for x, y in zip(*(tok2vec_of(nlp).predict(read(nlp)) for nlp in (plain, mixed))):
@@ -291,6 +299,7 @@ def test_training_reaches_the_transformer(make_trf, settings, trains):
     assert (not torch.allclose(snapshot(nlp)[name], before[name])) is trains
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grad_factor", [1.0, 0.0])
 def test_weights_of_layers_are_trained_and_stored(make_trf, grad_factor):
     nlp, examples = make_trf(layers=[0, 1, 2], grad_factor=grad_factor)
@@ -388,6 +397,7 @@ def in_torch(data):
 SPACES = "Ada  lives in \n Oslo . " * 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grad_factor", [1.0, 0.5])
 def test_context_and_its_gradient_equal_plain_torch(make_trf, grad_factor):
     nlp, _ = make_trf(context=True, grad_factor=grad_factor)
@@ -410,6 +420,7 @@ def test_context_and_its_gradient_equal_plain_torch(make_trf, grad_factor):
         assert numpy.allclose(d_state, grad_factor * state.grad, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [None, [0, -1]])
 def test_context_stands_in_front_of_the_tokens(make_trf, layers):
     nlp, _ = make_trf(layers=layers, context=True)
@@ -464,6 +475,7 @@ def test_sourced_and_frozen(make_trf, overfit, make_examples, found):
     assert [found(doc) for doc in other.pipe(TEXTS)] == expected
 
 
+@pytest.mark.slow
 def test_frozen_from_the_start(load_config, small_overrides, tiny_bert, make_examples, tmp_path):
     """configs/published/crone_conll04.cfg, made small, trained as `spacy train` does."""
     blank = spacy.blank("en")

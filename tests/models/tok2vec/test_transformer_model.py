@@ -80,6 +80,7 @@ def plain(nlp, ids):
 # What is read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("get_spans", [DOCS, STRIDED])
 def test_equals_the_model_of_spacy_transformers(make_trf, get_spans):
     ours = make_trf(get_spans)
@@ -125,6 +126,7 @@ def test_tokens_without_letters_are_unknown(make_trf, words):
     assert data.align.lengths.tolist() == [len(x) for x in pieces]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [[], [""], ["", ""], ["", "Rome", ""], TEXTS])
 def test_empty_docs(make_trf, batch):
     nlp = make_trf()
@@ -185,6 +187,7 @@ def test_longer_than_the_positions_is_cut_between_tokens(make_trf):
     assert same([vectors(whole)], [numpy.concatenate(alone)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("around", [[], ["Rome"], ["Rome"] * 200])
 def test_a_token_of_more_pieces_than_fit_is_shortened(make_trf, around):
     nlp = make_trf()
@@ -374,6 +377,7 @@ def test_gradient_equals_plain_torch(make_trf, switch_off_dropout, get_spans, bf
     assert checked > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SpERT", "TaskSpecificBiRNN"])
 def test_training_reaches_the_transformer(make_trf, model_config, make_examples, name):
     nlp = make_trf()
@@ -437,6 +441,7 @@ def as_bytes(nlp, tmp_path):
     return spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", [disk, as_bytes])
 def test_round_trip(make_trf, tmp_path, store):
     nlp = make_trf(bfloat16=True)
