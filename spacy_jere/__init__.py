@@ -1,16 +1,21 @@
 """Joint entity and relation extraction for spaCy."""
 
-from ._version import __version__
-from .relations import (
-    Relation,
-    as_doc,
-    from_docs,
-    get_relations,
-    install_extension,
-    set_relations,
-)
+from typing import TYPE_CHECKING, Any
 
-install_extension()
+from . import relations
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .relations import (
+        Relation,
+        as_doc,
+        from_docs,
+        get_relations,
+        install_extension,
+        scored_entities,
+        set_relations,
+        split_sents,
+    )
 
 __all__ = [
     "Relation",
@@ -18,5 +23,21 @@ __all__ = [
     "as_doc",
     "from_docs",
     "get_relations",
+    "install_extension",
+    "scored_entities",
     "set_relations",
+    "split_sents",
 ]
+
+if relations.imported_by_name():
+    relations.install_if_free()
+
+
+def __getattr__(name: str) -> Any:
+    """Register `doc._.relations` for whoever uses the package after spaCy has loaded it as a
+    plugin."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name != "install_extension":
+        relations.install_if_free()
+    return getattr(relations, name)

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 from .errors import Errors
 
 LEARN = "learn"
-SchemaConfig = Union[None, str, Dict[str, Dict[str, Any]]]
+SchemaConfig = Union[None, str, Dict[str, Dict[str, Any]], List[Dict[str, Any]]]
 _KEYS = {"head", "tail", "symmetric"}
 
 
@@ -37,12 +37,15 @@ def parse_schema(config: SchemaConfig) -> Dict[str, Rule]:
     """Read the setting `schema` of the component.
 
     config: None and "learn" have no rules of their own; else for each relation label `head`, `tail`
-        and `symmetric`, each optional.
+        and `symmetric`, each optional. A list of such rules has the label under `relation`, for
+        labels that can't be the name of a section.
     RETURNS (Dict[str, Rule]): A rule for each label that is mentioned.
     RAISES (ValueError): Anything else.
     """
     if config is None or config == LEARN:
         return {}
+    if isinstance(config, (list, tuple)):
+        config = _rows_by_label(config)
     if not isinstance(config, Mapping):
         raise ValueError(Errors.E110.format(reason=f"found {config!r}"))
     return {label: _parse_rule(label, rule) for label, rule in config.items()}
@@ -58,6 +61,11 @@ def schema_config(schema: Schema) -> Dict[str, Dict[str, Any]]:
         if rule.tail is not None:
             config[label]["tail"] = list(rule.tail)
     return config
+
+
+def schema_rows(schema: Schema) -> List[Dict[str, Any]]:
+    """RETURNS (List[Dict[str, Any]]): The same as a list, with labels as values."""
+    return [{"relation": label, **rule} for label, rule in schema_config(schema).items()]
 
 
 def learn_schema(triples: Iterable[Tuple[str, str, str]]) -> Dict[str, Rule]:
@@ -96,6 +104,22 @@ def check_labels(
 def symmetric_labels(schema: Schema) -> List[str]:
     """RETURNS (List[str]): The labels whose ends may be swapped."""
     return [label for label, rule in schema.items() if rule.symmetric]
+
+
+def _rows_by_label(rows: Sequence[Any]) -> Dict[str, Dict[str, Any]]:
+    rules: Dict[str, Dict[str, Any]] = {}
+    for row in rows:
+        if not isinstance(row, Mapping) or "relation" not in row:
+            raise ValueError(Errors.E110.format(reason=f"{row!r} has no 'relation'"))
+        rule = dict(row)
+        label = rule.pop("relation")
+        if not isinstance(label, str) or not label:
+            reason = f"a relation label is a string, not {label!r}"
+            raise ValueError(Errors.E110.format(reason=reason))
+        if label in rules:
+            raise ValueError(Errors.E110.format(reason=f"'{label}' has two rules"))
+        rules[label] = rule
+    return rules
 
 
 def _parse_rule(label: str, rule: Any) -> Rule:

@@ -4,22 +4,28 @@ import pickle
 import subprocess
 import sys
 import warnings
+from textwrap import dedent
 
 import numpy
 import pytest
 import spacy
 import srsly
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 from spacy.tokens.underscore import Underscore
+from spacy.training import Example
 
+import spacy_jere
 from spacy_jere import Relation, as_doc, from_docs
 from spacy_jere.relations import (
-    USER_DATA_KEY,
     Mention,
     StoredRelation,
     install_extension,
+    require_extension,
     stored_relations,
 )
+from spacy_jere.relations.store import KEY, UNCHECKED_KEY
 
 TEXT = "Ada Byron worked for Acme in Rome."
 ADA, ACME, ROME = (0, 9, "PER"), (21, 25, "ORG"), (29, 33, "LOC")
@@ -224,7 +230,8 @@ def test_what_can_be_set(doc, make):
     relations = make(doc)
     doc._.relations = relations
     assert read(doc) == READ
-    assert json.loads(json.dumps(doc.user_data[USER_DATA_KEY])) == doc.user_data[USER_DATA_KEY]
+    kept = doc.user_data[(*KEY, 0, len(TEXT))]
+    assert json.loads(json.dumps(kept)) == kept
 
 
 def test_views_of_another_doc_are_copied(nlp, doc):
@@ -237,7 +244,7 @@ def test_views_of_another_doc_are_copied(nlp, doc):
 def test_none_takes_relations_away(doc):
     doc._.relations = None
     assert doc._.relations is None
-    assert USER_DATA_KEY not in doc.user_data
+    assert doc.user_data == {}
 
 
 @pytest.mark.parametrize(
@@ -256,6 +263,23 @@ def test_none_takes_relations_away(doc):
         ((ADA, ("a", "b", "ORG"), "L"), "E101"),
         ((ADA, (21, 25, None), "L"), "E101"),
         ((ADA, None, "L"), "E101"),
+        ((ADA, {21, 25, "ORG"}, "L"), "E101"),
+        ((ADA, (21, 25.5, "ORG"), "L"), "E101"),
+        ((ADA, (21, "25", "ORG"), "L"), "E101"),
+        ((ADA, (float("inf"), 25, "ORG"), "L"), "E101"),
+        ((ADA, (False, True, "ORG"), "L"), "E101"),
+        ((ADA, ACME, "L", 10**400), "E101"),
+        ((ADA, ACME, "L", float("nan")), "E105"),
+        ((ADA, ACME, "L", float("inf")), "E105"),
+        ((ADA, ACME, "L", -0.1), "E105"),
+        ((ADA, ACME, "L", 1.1), "E105"),
+        ((ADA, ACME, "\ud800"), "E101"),
+        ((ADA, (21, 25, "O\udfff"), "L"), "E101"),
+        ((ADA, (10**30, 10**31, "ORG"), "L"), "E102"),
+        ((ADA, (21, 10**6000, "ORG"), "L"), "E102"),
+        ((ADA, (21, 25, "ORG"), 10**6000), "E101"),
+        ((ADA, (30, 32, ""), "L"), "E120"),
+        ({"head": ADA, "tail": {"start": 0, "end": 3, "label": ""}, "label": "L"}, "E120"),
         ({"head": ADA, "label": "L"}, "E101"),
         ({"head": ADA, "tail": {"start": 21, "end": 25}, "label": "L"}, "E101"),
         ((ADA, (21, 99, "ORG"), "L"), "E102"),
@@ -432,21 +456,122 @@ def test_extension_installs_twice_without_a_word():
     assert Doc.get_extension("relations") == before
 
 
-@pytest.mark.parametrize("other", [(None, None, len, None), ([], None, None, None)])
-def test_extension_of_others_is_not_overwritten(monkeypatch, other):
-    monkeypatch.setitem(Underscore.doc_extensions, "relations", other)
-    with pytest.raises(ValueError, match="E100"):
-        install_extension()
+OTHERS = pytest.mark.parametrize("other", [(None, None, len, None), ([], None, None, None)])
+
+
+@pytest.fixture
+def extensions(monkeypatch):
+    """The extensions of Docs and Spans, which a test may change."""
+    for name in ("doc_extensions", "span_extensions"):
+        ours = {x for x, y in getattr(Underscore, name).items() if y[2] and "get_" in y[2].__name__}
+        others = ours - {"relations"}  # names that other tests registered
+        kept = {x: y for x, y in getattr(Underscore, name).items() if x not in others}
+        monkeypatch.setattr(Underscore, name, kept)
+    return Underscore.doc_extensions
+
+
+@OTHERS
+def test_extension_of_others_is_not_overwritten(extensions, other):
+    extensions["relations"] = other
+    for install in (install_extension, require_extension):
+        with pytest.raises(ValueError, match=r"E100.*doc\._\.relations.*relations_attr"):
+            install()
     assert Doc.get_extension("relations") == other
 
 
-def test_stored_data_reads_the_same_from_lists_and_tuples(nlp):
+@OTHERS
+def test_another_name_for_the_extension(extensions, doc, other):
+    extensions["relations"] = other
+    install_extension("ours")
+    assert [x.label_ for x in doc._.ours] == ["WORKS_FOR", "BASED_IN"]
+    assert [x.label_ for x in doc.ents[0]._.ours] == ["WORKS_FOR"]
+    doc._.ours = doc._.ours[1:]
+    assert [x.label_ for x in spacy_jere.get_relations(doc)] == ["BASED_IN"]
+    require_extension()
+    require_extension("ours")
+    assert Doc.get_extension("relations") == other
+
+
+@OTHERS
+def test_our_functions_need_no_extension(extensions, nlp, other):
+    extensions["relations"] = other
+    doc = nlp.make_doc(TEXT)
+    spacy_jere.set_relations(doc, RELATIONS)
+    assert len(spacy_jere.get_relations(doc)) == 2
+    assert len(spacy_jere.get_relations(as_doc(doc[0:5]))) == 1
+    nlp = spacy.blank("en")
+    with pytest.raises(ValueError, match="E100"):
+        nlp.add_pipe("joint_ner_re")
+    nlp.add_pipe("joint_ner_re", config={"relations_attr": "ours"})
+    assert Doc.has_extension("ours") and Doc.get_extension("relations") == other
+
+
+IN_PROGRAMS = {
+    "their name first": """
+        Doc.set_extension("relations", default=[])
+        doc = spacy.blank("en")("Ada")
+        doc._.relations.append("theirs")
+        assert doc._.relations == ["theirs"]
+    """,
+    "their name after spaCy has loaded its plugins": """
+        doc = spacy.blank("en")("Ada")
+        Doc.set_extension("relations", default=[])
+        doc._.relations.append("theirs")
+        Span.set_extension("relations", default=7)
+        assert doc[:1]._.relations == 7
+    """,
+    "their name with force": """
+        import spacy_jere
+        Doc.set_extension("relations", default=[], force=True)
+        spacy.blank("en")
+    """,
+    "our package by name": """
+        import spacy_jere
+        Doc.set_extension("theirs", default=[])
+        assert spacy.blank("en")("Ada")._.relations is None
+    """,
+    "our package by name after the plugins": """
+        nlp = spacy.blank("en")
+        from spacy_jere import get_relations
+        assert nlp("Ada")._.relations is None
+    """,
+    "our component": """
+        nlp = spacy.blank("en")
+        nlp.add_pipe("joint_ner_re")
+        assert nlp.make_doc("Ada")._.relations is None
+    """,
+    "our package beside theirs": """
+        Doc.set_extension("relations", default=[])
+        import spacy_jere
+        spacy_jere.install_extension("ours")
+        nlp = spacy.blank("en")
+        nlp.add_pipe("joint_ner_re")
+        assert nlp.make_doc("Ada")._.ours is None and nlp.make_doc("Ada")._.relations == []
+    """,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IN_PROGRAMS)
+def test_programs_that_have_the_package_installed(name):
+    code = "import spacy\nfrom spacy.tokens import Doc, Span\n" + dedent(IN_PROGRAMS[name])
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_relations_stored_without_a_check_are_read(nlp):
+    """As the files of earlier versions have them."""
     doc = nlp.make_doc(TEXT)
     stored = StoredRelation(Mention(*ADA), Mention(*ACME), "WORKS_FOR", None)
     for rows in ([(ADA, ACME, "WORKS_FOR", None)], [[list(ADA), list(ACME), "WORKS_FOR", None]]):
-        doc.user_data[USER_DATA_KEY] = rows
+        doc.user_data[UNCHECKED_KEY] = rows
         assert doc._.relations == (Relation(doc, stored),)
         assert stored_relations(doc) == [stored]
+    doc._.relations = doc._.relations
+    assert list(doc.user_data) == [(*KEY, 0, len(TEXT))]
+    assert stored_relations(doc) == [stored]
 
 
 def test_of_doubles_the_first_is_kept_whatever_its_score():
@@ -468,3 +593,152 @@ def test_a_score_is_a_probability(score):
     with pytest.raises(ValueError, match="E105"):
         doc._.relations = [(ADA, ACME, "WORKS_FOR", score)]
     assert doc._.relations is None
+
+
+# Ends without a label
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [
+        lambda doc: (doc[0:2], doc[4:5], "WORKS_FOR"),
+        lambda doc: {"head": doc[0:2], "tail": (21, 25, ""), "label": "WORKS_FOR"},
+    ],
+)
+def test_ends_without_a_label_take_that_of_the_entity(doc, relation):
+    doc._.relations = [relation(doc)]
+    assert read(doc) == READ[:1]
+
+
+def test_an_end_that_is_no_entity_is_named(nlp):
+    doc = nlp.make_doc(TEXT)
+    with pytest.raises(ValueError, match=r"E120.*head.*WORKS_FOR.*'Ada Byron'.*worked for Acme"):
+        doc._.relations = [(doc[0:2], doc[4:5], "WORKS_FOR")]
+    assert doc._.relations is None
+
+
+# Views
+
+
+def test_relations_of_another_text_are_refused(nlp, doc):
+    other = nlp.make_doc("Bo Duke lived in Oslo or in Paris.")
+    with pytest.raises(ValueError, match=r"E121.*head.*'Ada Byron'.*'Bo Duke l'"):
+        other._.relations = doc._.relations
+    other._.relations = [x.to_dict() for x in doc._.relations]
+    assert len(other._.relations) == 2
+
+
+def test_relations_are_plain_for_json(doc):
+    told = json.loads(json.dumps(doc.to_json(underscore=["relations"])))["_"]["relations"]
+    assert told == [x.to_dict() for x in doc._.relations] == list(map(dict, doc._.relations))
+    again = doc.copy()
+    again._.relations = told
+    assert read(again) == READ
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.update(label="R"),
+        lambda x: x.__setitem__("label", "R"),
+        lambda x: x.pop("label"),
+        lambda x: x.clear(),
+        lambda x: x.setdefault("new", 1),
+        lambda x: x.__ior__({"label": "R"}),
+    ],
+)
+def test_a_relation_can_not_be_changed(doc, change):
+    relation = doc._.relations[0]
+    with pytest.raises(TypeError, match="E123"):
+        change(relation)
+    assert dict(relation) == relation.to_dict()
+
+
+def test_copies_of_a_relation(doc):
+    relation = doc._.relations[0]
+    assert copy.copy(relation) == relation
+    assert copy.deepcopy(relation).stored == relation.stored
+
+
+# Sentences of Examples
+
+
+def test_sentences_of_an_example_keep_relations(nlp):
+    gold = nlp.make_doc("Ada met Bo . Cy met  Dee .")
+    gold._.relations = [((0, 3, "P"), (8, 10, "P"), "MET"), ((13, 15, "P"), (21, 24, "P"), "MET"),
+                        ((0, 3, "P"), (13, 15, "P"), "KNOWS")]  # fmt: skip
+    for token in gold:
+        token.is_sent_start = token.i in (0, 4)
+    predicted = Doc(nlp.vocab, words=gold.text.split())
+    predicted._.relations = gold._.relations[:1]
+    parts = spacy_jere.split_sents(Example(predicted, gold))
+    assert [x.reference.text.strip() for x in parts] == ["Ada met Bo .", "Cy met  Dee ."]
+    assert [[repr(y) for y in x.reference._.relations] for x in parts] == [
+        ["(Ada [P])-MET->(Bo [P])"],
+        ["(Cy [P])-MET->(Dee [P])"],
+    ]
+    assert [len(x.predicted._.relations) for x in parts] == [1, 0]
+    for ours, theirs in zip(parts, Example(predicted, gold).split_sents()):
+        assert ours.to_dict() == theirs.to_dict()
+
+
+def test_an_example_without_sentences_stays_whole(nlp, doc):
+    example = Example(nlp.make_doc(TEXT), doc)
+    assert spacy_jere.split_sents(example) == [example]
+
+
+# Anything
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
+    | st.integers(min_value=0, max_value=len(TEXT)) | st.sampled_from(["PER", "", "\ud83d"]),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.tuples(inner, inner, inner)
+    | st.dictionaries(st.sampled_from(["head", "tail", "label", "score", "start", "end"]), inner),
+    max_leaves=12,
+)  # fmt: skip
+END = st.tuples(st.integers(-2, 40), st.integers(-2, 40), st.sampled_from(["A", "B", "", "\udc00"]))
+LIKELY = st.tuples(END, END, st.sampled_from(["R", "S", ""])) | st.tuples(
+    END, END, st.just("R"), st.floats() | st.integers()
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(relations=ANYTHING | st.lists(ANYTHING | LIKELY, max_size=3) | st.lists(LIKELY, max_size=3))
+def test_what_is_set_can_be_kept_or_is_refused(doc, relations):
+    doc._.relations = RELATIONS
+    try:
+        doc._.relations = relations
+    except ValueError as error:
+        assert str(error).startswith(("[E101]", "[E102]", "[E104]", "[E105]", "[E120]"))
+        assert read(doc) == READ
+    for carry in (by_bytes, by_doc_bin):
+        assert stored_relations(carry(doc, None)) == stored_relations(doc)
+
+
+WORD = st.text("ab \n😀\ud7ffé", min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(words=st.lists(WORD, min_size=1, max_size=8), data=st.data())
+def test_parts_and_joins_have_the_relations_of_their_words(nlp, words, data):
+    doc = Doc(nlp.vocab, words=words, spaces=data.draw(st.lists(st.booleans(), min_size=len(words),
+                                                                max_size=len(words))))  # fmt: skip
+    token = st.integers(0, len(words) - 1)
+    ends = data.draw(st.lists(st.tuples(token, token), max_size=4))
+    doc._.relations = [(Span(doc, x, x + 1, "A"), Span(doc, y, y + 1, "B"), "R") for x, y in ends]
+    start = data.draw(token)
+    end = data.draw(st.integers(start + 1, len(words)))
+    part = as_doc(doc[start:end])
+    inside = [(x - start, y - start) for x, y in dict.fromkeys(ends)
+              if all(start <= i < end for i in (x, y))]  # fmt: skip
+    assert [(x.head.start, x.tail.start) for x in part._.relations] == inside
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = doc[start:end].as_doc(copy_user_data=True)._.relations
+        assert theirs is None or [x.stored for x in theirs] == stored_relations(part)
+        joined = from_docs([part, doc])
+        theirs = Doc.from_docs([part, doc])._.relations
+    assert theirs is None or [x.stored for x in theirs] == stored_relations(joined)

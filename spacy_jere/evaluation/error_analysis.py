@@ -25,7 +25,14 @@ from spacy.scorer import PRFScore
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..relations import DEFAULT_SPANS_KEY, Mention, entity_mentions, mention, stored_relations
+from ..relations import (
+    DEFAULT_SPANS_KEY,
+    Mention,
+    entity_mentions,
+    entity_scores,
+    mention,
+    stored_relations,
+)
 from .scorer import LabelledPair, compare_relations, on_reference_text
 
 RIGHT, MISSED, SPURIOUS = "right", "missed", "spurious"
@@ -103,18 +110,18 @@ def analyze(
     examples: Iterable[Example],
     *,
     symmetric: Sequence[str] = (),
-    spans_key: str = DEFAULT_SPANS_KEY,
+    spans_key: Optional[str] = DEFAULT_SPANS_KEY,
 ) -> Analysis:
     """Compare predictions with references.
 
     symmetric (Sequence[str]): Relation labels whose ends may be swapped.
-    spans_key (str): The key of `doc.spans` in which predicted Docs have overlapping entities.
+    spans_key (Optional[str]): The key of `doc.spans` that holds entities beside doc.ents.
     """
     return Analysis([compare(x, symmetric=symmetric, spans_key=spans_key) for x in examples])
 
 
 def compare(
-    example: Example, *, symmetric: Sequence[str] = (), spans_key: str = DEFAULT_SPANS_KEY
+    example: Example, *, symmetric: Sequence[str] = (), spans_key: Optional[str] = DEFAULT_SPANS_KEY
 ) -> Comparison:
     """Compare one text. The arguments are those of `analyze`."""
     entities = _compare_entities(example, spans_key)
@@ -161,7 +168,7 @@ def totals(matches: Iterable[Match[Any]]) -> PRFScore:
 # Entities
 
 
-def _compare_entities(example: Example, spans_key: str) -> Optional[List[Match[Mention]]]:
+def _compare_entities(example: Example, spans_key: Optional[str]) -> Optional[List[Match[Mention]]]:
     if not example.reference.has_annotation("ENT_IOB"):
         return None
     gold = [mention(span) for span in example.reference.ents]
@@ -199,21 +206,11 @@ def _found_entities(example: Example) -> List[Tuple[Mention, Mention]]:
     return found
 
 
-def entity_scores(doc: Doc, spans_key: str = DEFAULT_SPANS_KEY) -> Dict[Mention, Optional[float]]:
-    """RETURNS (Dict[Mention, Optional[float]]): Probabilities of the entities of `doc.spans`."""
-    if spans_key not in doc.spans:
-        return {}
-    group = doc.spans[spans_key]
-    scores = [float(x) for x in group.attrs.get("scores", ())]
-    known = len(scores) == len(group)
-    return {mention(span): scores[i] if known else None for i, span in enumerate(group)}
-
-
 # Relations
 
 
 def _compare_relations(
-    example: Example, symmetric: Sequence[str], spans_key: str
+    example: Example, symmetric: Sequence[str], spans_key: Optional[str]
 ) -> Optional[List[Match[LabelledPair]]]:
     if stored_relations(example.reference) is None:
         return None
@@ -274,4 +271,4 @@ def _pair_up(
     return pairs, left, right
 
 
-__all__ = ["Analysis", "Comparison", "Match", "analyze", "compare"]
+__all__ = ["Analysis", "Comparison", "Match", "analyze", "compare", "entity_scores"]

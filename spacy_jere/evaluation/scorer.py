@@ -14,7 +14,10 @@ from ..relations import (
     DEFAULT_SPANS_KEY,
     Mention,
     StoredRelation,
+    annotated_mentions,
+    annotated_relations,
     entity_mentions,
+    has_annotated_group,
     mention_span,
     stored_relations,
 )
@@ -61,13 +64,13 @@ def score_joint(
     examples: Iterable[Example],
     *,
     symmetric: Sequence[str] = (),
-    spans_key: str = DEFAULT_SPANS_KEY,
+    spans_key: Optional[str] = DEFAULT_SPANS_KEY,
     **unused: Any,
 ) -> Scores:
     """Score entities and relations.
 
     symmetric (Sequence[str]): Relation labels whose ends may be swapped.
-    spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
+    spans_key (Optional[str]): The key of `doc.spans` that holds entities beside doc.ents.
     RETURNS (Scores): Fractions between 0 and 1; None where nothing was annotated.
         ents_p, ents_r, ents_f, ents_per_type: doc.ents by span and type, micro.
         ents_macro_*: the mean over types.
@@ -87,7 +90,7 @@ def score_joint(
     return scores
 
 
-def score_spans(examples: Iterable[Example], spans_key: str) -> Scores:
+def score_spans(examples: Iterable[Example], spans_key: Optional[str]) -> Scores:
     """Score all entities, also overlapping ones. Only completely annotated Docs count.
 
     RETURNS (Scores): The spans_* scores of `score_joint`.
@@ -95,13 +98,12 @@ def score_spans(examples: Iterable[Example], spans_key: str) -> Scores:
     score = PRFScore()
     for example in examples:
         gold = example.reference
-        if spans_key not in gold.spans and not gold.has_annotation(
-            "ENT_IOB", require_complete=True
-        ):
+        complete = gold.has_annotation("ENT_IOB", require_complete=True)
+        if not complete and not has_annotated_group(gold, spans_key):
             continue
         found = entity_mentions(example.predicted, spans_key)
         moved = on_reference_text(example, found)
-        score.score_set({moved[x] for x in found}, set(entity_mentions(gold, spans_key)))
+        score.score_set({moved[x] for x in found}, set(annotated_mentions(gold, spans_key)))
     values = score.to_dict() if len(score) else dict.fromkeys("prf")
     return {f"spans_{key}": value for key, value in values.items()}
 
@@ -141,7 +143,7 @@ def compare_relations(
     RETURNS (Tuple[Dict[LabelledPair, Optional[float]], Set[LabelledPair]]): The predicted relations
         on the text of the reference, with their scores; the annotated relations.
     """
-    gold = stored_relations(example.reference) or ()
+    gold = annotated_relations(example.reference) or ()
     found = stored_relations(example.predicted) or ()
     moved = on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
     found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]

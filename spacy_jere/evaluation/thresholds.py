@@ -10,6 +10,7 @@ from ..relations import stored_relations
 from ..schema import symmetric_labels
 from .scorer import compare_relations
 
+SETTING = "thresholds_by_relation"
 # Less probable relations are not looked at: no useful threshold lies there.
 _LEAST = 0.02
 
@@ -34,7 +35,8 @@ def find_thresholds(
 ) -> Dict[str, ThresholdChoice]:
     """Choose a threshold for each relation label that is annotated.
 
-    name (str): The component `joint_ner_re` of the pipeline; its thresholds stay as they are.
+    name (str): The component `joint_ner_re` of the pipeline. It and its settings stay as they are:
+        other threads may predict with it.
     examples (Iterable[Example]): Annotated texts that the pipeline was not trained on.
     RETURNS (Dict[str, ThresholdChoice]): By relation label. Labels without annotation keep their
         threshold and are left out.
@@ -46,7 +48,7 @@ def find_thresholds(
     in_force = component.thresholds
     ranked: Dict[str, List[Tuple[float, bool]]] = {label: [] for label in in_force}
     n_gold = dict.fromkeys(in_force, 0)
-    _predict_all(nlp, component, examples)
+    _predict_all(nlp, name, examples)
     for example in examples:
         found, gold = compare_relations(example, symmetric)
         for pair, score in found.items():
@@ -66,21 +68,20 @@ def set_thresholds(nlp: Language, name: str, choices: Dict[str, ThresholdChoice]
     """Put thresholds into a pipeline and into its config, so that they are saved with it."""
     component: Any = nlp.get_pipe(name)
     chosen = {label: choice.threshold for label, choice in choices.items()}
-    thresholds = {**component.cfg["thresholds_by_relation"], **chosen}
-    component.cfg["thresholds_by_relation"] = thresholds
-    nlp.get_pipe_config(name)["thresholds_by_relation"] = thresholds
+    component.cfg[SETTING] = {**component.cfg[SETTING], **chosen}
 
 
-def _predict_all(nlp: Language, component: Any, examples: Sequence[Example]) -> None:
-    """Have the pipeline report every relation that is at all probable."""
-    settings = {key: component.cfg[key] for key in ("rel_threshold", "thresholds_by_relation")}
-    component.cfg.update({"rel_threshold": _LEAST, "thresholds_by_relation": {}})
-    try:
-        docs = nlp.pipe([x.predicted for x in examples])
-        for example, doc in zip(examples, docs):
-            example.predicted = doc
-    finally:
-        component.cfg.update(settings)
+def _predict_all(nlp: Language, name: str, examples: Sequence[Example]) -> None:
+    """Let the pipeline predict, with a component of its own that reports every relation that is at
+    all probable."""
+    component: Any = nlp.get_pipe(name)
+    all_reported = component.with_settings(rel_threshold=_LEAST, thresholds_by_relation={})
+    place = nlp.pipe_names.index(name)
+    before, after = nlp.pipe_names[:place], nlp.pipe_names[place + 1 :]
+    docs = nlp.pipe([x.predicted for x in examples], disable=[name, *after])
+    docs = nlp.pipe(all_reported.pipe(docs), disable=[*before, name])
+    for example, doc in zip(examples, docs):
+        example.predicted = doc
 
 
 def _best(ranked: List[Tuple[float, bool]], n_gold: int, in_force: float) -> ThresholdChoice:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 import numpy
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import logger
 from spacy.vocab import Vocab
@@ -17,21 +17,23 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..errors import Errors, Warnings
 from ..evaluation.scorer import DEFAULT_SCORE_WEIGHTS, Scores
-from ..models.joint import JointModel, n_trainable
+from ..models.joint import JointModel, has_finite_gradients, n_trainable
+from ..models.storage import naming
 from ..models.types import Entities, Extraction, JointBatch, Proposals
-from ..relations import DEFAULT_SPANS_KEY, StoredRelation, mention, store_relations
+from ..relations import DEFAULT_SPANS_KEY, EXTENSION, require_extension
 from ..schema import (
     LEARN,
     Rule,
     SchemaConfig,
     check_labels,
     parse_schema,
-    schema_config,
     symmetric_labels,
 )
-from ..windows import WINDOWS, doc_windows
-from .decoding import decode, without_overlaps
+from ..windows import doc_windows, white_space
+from .decoding import decode, trimmed
 from .labels import SAMPLE_SIZE, check_new_label, collect_labels, read_label_data
+from .presets import annotate, around, find_presets, joined, to_relate
+from .settings import Settings, check_config_form, check_labels_of_thresholds
 from .targets import (
     BatchWindows,
     align_example,
@@ -80,6 +82,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "spans_key": DEFAULT_SPANS_KEY,
         "schema": None,
         "given_entities": False,
+        "relations_attr": EXTENSION,
         "learn_rate_factor": 1.0,
         "scorer": {"@scorers": "spacy-jere.joint_scorer.v1"},
     },
@@ -91,12 +94,13 @@ def make_joint_ner_re(
     model: Model[JointBatch, Any],
     ent_threshold: float,
     rel_threshold: float,
-    thresholds_by_relation: Dict[str, float],
+    thresholds_by_relation: Union[Dict[str, float], List[List[Any]]],
     overlap: bool,
     window: str,
-    spans_key: str,
-    schema: Union[str, Dict[str, Any], None],
+    spans_key: Optional[str],
+    schema: Union[str, Dict[str, Any], List[Dict[str, Any]], None],
     given_entities: bool,
+    relations_attr: str,
     learn_rate_factor: float,
     scorer: Optional[Callable[..., Scores]],
 ) -> "JointEntityRelationExtractor":
@@ -107,24 +111,32 @@ def make_joint_ner_re(
     ent_threshold (float): The least probability of an entity that is reported. 0 reports all
         entities that the model decides for.
     rel_threshold (float): The least probability of a relation that is reported.
-    thresholds_by_relation (Dict[str, float]): The same for single relation labels, as
-        `find-thresholds` sets them. Other labels keep `rel_threshold`.
+    thresholds_by_relation (Union[Dict[str, float], List[List[Any]]]): The same for single relation
+        labels, as `find-thresholds` sets them: a section, or a list of [label, number] for labels
+        that can't be keys of a config. Other labels keep `rel_threshold`.
     overlap (bool): Whether entities may overlap in doc.spans and in relations. If not, the most
         probable of overlapping entities is kept, as in doc.ents.
     window (str): Where relations are looked for: in each "sentence", where sentence boundaries are
         set, or in the whole "doc".
-    spans_key (str): The key of `doc.spans` for all entities, overlapping ones included, with their
-        scores.
-    schema (Union[str, Dict[str, Any], None]): For each relation label `head` and `tail`, the entity
-        labels it may join, and `symmetric`; "learn" takes over what the training data has; null
-        allows everything.
+    spans_key (Optional[str]): The key of `doc.spans` for all entities, overlapping ones included,
+        with their scores. The default key is written only where entities overlap, another one
+        always; null writes none. Annotated entities are read from it too.
+    schema (Union[str, Dict[str, Any], List[Dict[str, Any]], None]): For each relation label `head`
+        and `tail`, the entity labels it may join, and `symmetric`: a section, or a list with the
+        label under `relation`. "learn" takes over what the training data has; null allows
+        everything.
     given_entities (bool): Find relations between the entities that doc.ents has already, and leave
         these alone.
+    relations_attr (str): The name NAME of `doc._.NAME` and `span._.NAME`, for programs in which
+        something else owns `doc._.relations`.
     learn_rate_factor (float): Factor on the learning rate of this component's weights. It sets a
         higher rate for the randomly initialized layers over a fine-tuned transformer.
     scorer (Optional[Callable]): The scoring method.
+    RAISES (ValueError): A setting out of its range, or with a label that a config can't hold.
     """
-    return JointEntityRelationExtractor(
+    check_config_form("thresholds_by_relation", thresholds_by_relation)
+    check_config_form("schema", schema)
+    component = JointEntityRelationExtractor(
         nlp.vocab,
         model,
         name,
@@ -136,16 +148,19 @@ def make_joint_ner_re(
         spans_key=spans_key,
         schema=schema,
         given_entities=given_entities,
+        relations_attr=relations_attr,
         learn_rate_factor=learn_rate_factor,
         scorer=scorer,
     )
+    component.cfg.bind(nlp)
+    return component
 
 
 class JointEntityRelationExtractor(TrainablePipe):
     """Finds entities and relations together. The settings are those of `make_joint_ner_re`."""
 
     model: JointModel
-    cfg: Dict[str, Any]
+    cfg: Settings
 
     def __init__(
         self,
@@ -155,43 +170,37 @@ class JointEntityRelationExtractor(TrainablePipe):
         *,
         ent_threshold: float = 0.0,
         rel_threshold: float = 0.5,
-        thresholds_by_relation: Optional[Dict[str, float]] = None,
+        thresholds_by_relation: Union[Dict[str, float], List[List[Any]], None] = None,
         overlap: bool = True,
         window: str = "sentence",
-        spans_key: str = DEFAULT_SPANS_KEY,
+        spans_key: Optional[str] = DEFAULT_SPANS_KEY,
         schema: SchemaConfig = None,
         given_entities: bool = False,
+        relations_attr: str = EXTENSION,
         learn_rate_factor: float = 1.0,
         scorer: Optional[Callable[..., Scores]] = None,
     ):
-        if window not in WINDOWS:
-            raise ValueError(Errors.E207.format(window=window))
-        thresholds_by_relation = dict(thresholds_by_relation or {})
-        thresholds = {"ent_threshold": ent_threshold, "rel_threshold": rel_threshold}
-        for key, value in {**thresholds, **thresholds_by_relation}.items():
-            if not 0 <= value <= 1:
-                raise ValueError(Errors.E208.format(name=key, value=value))
-        if learn_rate_factor <= 0:
-            raise ValueError(Errors.E209.format(value=learn_rate_factor))
-        rules = parse_schema(schema)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg = {
-            "entity_labels": [],
-            "relation_labels": [],
-            "ent_threshold": ent_threshold,
-            "rel_threshold": rel_threshold,
-            "thresholds_by_relation": thresholds_by_relation,
-            "overlap": overlap,
-            "window": window,
-            "spans_key": spans_key,
-            "schema": schema_config(rules) if rules else schema,
-            "learned_schema": None,
-            "given_entities": given_entities,
-            "learn_rate_factor": learn_rate_factor,
-        }
+        self.n_updates = 0
+        self._rehearsal_model: Optional[JointModel] = None  # spaCy's resume_training sets it
+        self.cfg = Settings(
+            {
+                "ent_threshold": ent_threshold,
+                "rel_threshold": rel_threshold,
+                "thresholds_by_relation": thresholds_by_relation or {},
+                "overlap": overlap,
+                "window": window,
+                "spans_key": spans_key,
+                "schema": schema,
+                "given_entities": given_entities,
+                "relations_attr": relations_attr,
+                "learn_rate_factor": learn_rate_factor,
+            }
+        )
+        require_extension(self.cfg["relations_attr"])
 
     # Labels
 
@@ -264,13 +273,15 @@ class JointEntityRelationExtractor(TrainablePipe):
         if not self.is_initialized:
             raise ValueError(Errors.E203.format(name=self.name))
         found = [Extraction([], []) for _ in docs]
-        readable = [i for i, doc in enumerate(docs) if any(not x.is_space for x in doc)]
+        readable = [i for i, doc in enumerate(docs) if not all(white_space(doc))]
         if not readable:
             return found
         chosen = [docs[i] for i in readable]
         windows = self._batch_windows(chosen)
         given = self._given_entities(chosen, windows) if self.cfg["given_entities"] else None
         proposals: Proposals = self.model.predict(JointBatch(chosen, windows.rows, given=given))
+        if given is None:
+            proposals = self._beside_presets(chosen, trimmed(proposals, chosen))
         extractions = decode(
             proposals,
             len(chosen),
@@ -285,25 +296,46 @@ class JointEntityRelationExtractor(TrainablePipe):
             found[i] = extraction
         return found
 
+    def with_settings(self, **settings: Any) -> "JointEntityRelationExtractor":
+        """RETURNS (JointEntityRelationExtractor): The same model with other settings, which are not
+        those of the pipeline: this component and its config stay as they are."""
+        twin = JointEntityRelationExtractor(self.vocab, self.model, self.name)
+        twin.cfg = Settings({**self.cfg, **settings})
+        return twin
+
     def set_annotations(self, docs: Iterable[Doc], scores: List[Extraction]) -> None:
-        """Write entities to doc.ents and doc.spans, relations to doc._.relations."""
+        """Write entities to doc.ents, relations to doc._.relations, beside what is there already.
+        doc.spans gets the entities where some overlap, or where `spans_key` is set."""
         for doc, extraction in zip(docs, scores):
-            if not self.cfg["given_entities"]:
-                doc.set_ents([Span(doc, *x[:3]) for x in without_overlaps(extraction.entities)])
-            spans = [Span(doc, start, end, label) for start, end, label, _ in extraction.entities]
-            probabilities = numpy.asarray([x[3] for x in extraction.entities], dtype="f")
-            key = self.cfg["spans_key"]
-            doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs={"scores": probabilities})
-            ends = [mention(span) for span in spans]
-            relations = [
-                StoredRelation(ends[head], ends[tail], label, score)
-                for head, tail, label, score in extraction.relations
-            ]
-            store_relations(doc, relations)
+            annotate(
+                doc,
+                extraction,
+                self.name,
+                spans_key=self.cfg["spans_key"],
+                given_entities=self.cfg["given_entities"],
+            )
+
+    def _beside_presets(self, docs: Sequence[Doc], proposals: Proposals) -> Proposals:
+        """Leave out entities that cover presets, and relate the others with these."""
+        labels = _index(self.entity_labels)
+        presets = [find_presets(doc, self.name) for doc in docs]
+        proposals = around(proposals, presets)
+        with_known = [
+            i for i, x in enumerate(presets) if any(label in labels for _, _, label in x.entities)
+        ]
+        if not with_known:
+            return proposals
+        chosen = [docs[i] for i in with_known]
+        windows = self._batch_windows(chosen)
+        given, scores = to_relate(proposals, presets, with_known, windows, labels)
+        again = self.model.predict(JointBatch(chosen, windows.rows, given=given))
+        return joined(proposals, again, with_known, scores)
 
     def _given_entities(self, docs: Sequence[Doc], windows: BatchWindows) -> Entities:
         """RETURNS: The entities of doc.ents that can be related."""
         given = align_given(docs, windows, _index(self.entity_labels))
+        if not any(doc.has_annotation("ENT_IOB") for doc in docs):
+            warnings.warn(Warnings.W123.format(name=self.name, n=len(docs)), stacklevel=2)
         if given.n_across:
             warnings.warn(Warnings.W203.format(name=self.name, n=given.n_across), stacklevel=2)
         if given.unknown:
@@ -327,6 +359,7 @@ class JointEntityRelationExtractor(TrainablePipe):
 
         losses (Optional[Dict[str, float]]): Gets the sum under the component's name, and one row
             per task, such as `joint_ner_re_ner` and `joint_ner_re_re`.
+        RAISES (ValueError): A loss or gradient is not finite; an unknown label.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -336,9 +369,16 @@ class JointEntityRelationExtractor(TrainablePipe):
             raise ValueError(Errors.E203.format(name=self.name))
         set_dropout_rate(self.model, drop)
         if any(len(example.predicted) for example in examples):
-            values, backprop = self.model.begin_update(self._training_batch(examples))
+            batch = self._training_batch(examples)
+            if batch.targets is not None and not batch.targets.is_annotated:
+                warnings.warn(Warnings.W204.format(name=self.name, n=len(examples)), stacklevel=2)
+            values, backprop = self.model.begin_update(batch)
+            found = dict(zip(self.model.attrs["tasks"], values.tolist()))
+            self.n_updates += 1
+            if not numpy.isfinite(values).all():
+                raise ValueError(self._failed("loss", found))
             backprop(numpy.ones_like(values))
-            for task, value in zip(self.model.attrs["tasks"], values.tolist()):
+            for task, value in found.items():
                 key = f"{self.name}_{task}"
                 losses[key] = losses.get(key, 0.0) + value
                 losses[self.name] += value
@@ -350,10 +390,42 @@ class JointEntityRelationExtractor(TrainablePipe):
         """Change the weights by the gradients that were gathered.
 
         sgd (Optimizer): Called with the learning rate scaled by `learn_rate_factor`.
+        RAISES (ValueError): A gradient is not finite. The weights are as before.
         """
-        self.model.finish_update(
-            cast(Optimizer, partial(sgd, lr_scale=self.cfg["learn_rate_factor"]))
-        )
+        if not has_finite_gradients(self.model):
+            raise ValueError(self._failed("gradient", {}))
+        if isinstance(sgd, Optimizer):  # spaCy's rehearsal passes a function without this argument
+            sgd = cast(Optimizer, partial(sgd, lr_scale=self.cfg["learn_rate_factor"]))
+        self.model.finish_update(sgd)
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn again what the model knew when training was resumed, so that it isn't forgotten.
+
+        The entities and relations that the model of `nlp.resume_training` finds in the predicted
+        Docs are the targets. Without a resumed training nothing is learned, as in spaCy's `ner`.
+        """
+        losses = {} if losses is None else losses
+        if self._rehearsal_model is None:
+            return losses
+        docs = [Doc.copy(example.predicted) for example in examples]
+        model, self.model = self.model, self._rehearsal_model
+        try:
+            extractions = self.predict(docs)
+        finally:
+            self.model = model
+        self.set_annotations(docs, extractions)
+        taught = [Example(example.predicted, doc) for example, doc in zip(examples, docs)]
+        return self.update(taught, drop=drop, sgd=sgd, losses=losses)
+
+    def _failed(self, what: str, losses: Dict[str, float]) -> str:
+        return Errors.E214.format(what=what, name=self.name, step=self.n_updates, losses=losses)
 
     def _training_batch(self, examples: Sequence[Example]) -> JointBatch:
         """The whole batch, as a listener upstream expects it; empty Docs have no windows."""
@@ -402,10 +474,15 @@ class JointEntityRelationExtractor(TrainablePipe):
         else:
             sample = self._take_examples(get_examples())
         if not self.entity_labels:
-            raise ValueError(Errors.E200.format(name=self.name))
-        check_labels(self.schema, self.entity_labels, self.relation_labels)
+            message = Errors.E200 if labels is None else Errors.E215
+            raise ValueError(message.format(name=self.name))
+        self._check_labels()
+        if nlp is not None:
+            self.cfg.bind(nlp)
         if not self.relation_labels:
-            warnings.warn(Warnings.W200.format(name=self.name), stacklevel=2)
+            warning = Warnings.W200 if labels is None else Warnings.W205
+            warnings.warn(warning.format(name=self.name), stacklevel=2)
+        self.n_updates = 0
         docs = [x.predicted for x in sample if len(x.predicted)] or [Doc(self.vocab, words=["x"])]
         sizes = len(self.entity_labels), len(self.relation_labels)
         self.model.initialize(X=JointBatch(docs, self._batch_windows(docs).rows), Y=sizes)
@@ -426,6 +503,11 @@ class JointEntityRelationExtractor(TrainablePipe):
         if found.lost:
             counts = ", ".join(f"{n} {what}" for what, n in sorted(found.lost.items()))
             warnings.warn(Warnings.W201.format(name=self.name, counts=counts), stacklevel=2)
+        if found.trimmed:
+            warnings.warn(Warnings.W122.format(name=self.name, n=found.trimmed), stacklevel=2)
+        if 0 < found.unannotated < found.total:
+            numbers = {"n": found.unannotated, "total": found.total}
+            warnings.warn(Warnings.W121.format(name=self.name, **numbers), stacklevel=2)
         return found.sample
 
     def _add_labels(self, entity_labels: Iterable[str], relation_labels: Iterable[str]) -> None:
@@ -433,6 +515,11 @@ class JointEntityRelationExtractor(TrainablePipe):
             self.add_label(label, "entity")
         for label in relation_labels:
             self.add_label(label, "relation")
+
+    def _check_labels(self) -> None:
+        """RAISES (ValueError): A setting names a label that the component doesn't have."""
+        check_labels(self.schema, self.entity_labels, self.relation_labels)
+        check_labels_of_thresholds(self.cfg["thresholds_by_relation"], self.relation_labels)
 
     # Evaluation and storage
 
@@ -449,17 +536,30 @@ class JointEntityRelationExtractor(TrainablePipe):
         `spacy_jere.evaluation.error_analysis.analyze`."""
         return {"symmetric": symmetric_labels(self.schema), "spans_key": self.cfg["spans_key"]}
 
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        self.cfg.mark()
+        saved: bytes = super().to_bytes(exclude=tuple(exclude))
+        return saved
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        self.cfg.mark(Path(path))
+        super().to_disk(path, exclude=tuple(exclude))
+
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
-        super().from_bytes(bytes_data, exclude=tuple(exclude))
+        with naming(f"The saved model of '{self.name}'"):
+            super().from_bytes(bytes_data, exclude=tuple(exclude))
         self._check_weights()
         return self
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Any:
-        super().from_disk(path, exclude=tuple(exclude))
+        with naming(Path(path) / "model"):
+            super().from_disk(path, exclude=tuple(exclude))
         self._check_weights()
         return self
 
     def _check_weights(self) -> None:
+        if self.is_initialized:
+            self._check_labels()
         trained = self.model.attrs.get("labels")
         here = [list(self.entity_labels), list(self.relation_labels)]
         if trained is not None and trained != here:

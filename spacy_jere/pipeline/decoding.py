@@ -1,11 +1,13 @@
-"""Scores to entities and relations: thresholds, schema, symmetric labels, overlaps."""
+"""Scores to entities and relations: white space, thresholds, schema, symmetric labels, overlaps."""
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Set, Tuple
 
 import numpy
+from spacy.tokens import Doc
 
-from ..models.types import Array2d, Extraction, Proposals
+from ..models.types import Array1d, Array2d, Extraction, Proposals
 from ..schema import Schema
+from ..windows import white_space
 
 ScoredEntity = Tuple[int, int, str, float]
 ScoredRelation = Tuple[int, int, str, float]
@@ -67,6 +69,51 @@ def decode(
     ]
 
 
+def trimmed(proposals: Proposals, docs: Sequence[Doc]) -> Proposals:
+    """Let no entity begin or end with white space.
+
+    docs (Sequence[Doc]): The Docs that the entities count in.
+    RETURNS (Proposals): Entities without white space at their ends. Of those that become the same
+        words, the one that had no white space is kept, else the most probable.
+    """
+    rows = proposals.entities
+    places = rows[:, :3].copy()
+    for i in numpy.unique(rows[:, 0]).tolist():
+        inner = numpy.flatnonzero(~numpy.asarray(white_space(docs[i]), dtype=bool))
+        if len(inner) == len(docs[i]):
+            continue
+        of_doc = rows[:, 0] == i
+        first = numpy.searchsorted(inner, rows[of_doc, 1])
+        last = numpy.searchsorted(inner, rows[of_doc, 2]) - 1
+        words = first <= last
+        bounds = numpy.zeros((len(words), 2), dtype="int64")  # white space only: empty
+        bounds[words] = numpy.stack([inner[first[words]], inner[last[words]] + 1], 1)
+        places[of_doc, 1:] = bounds
+    changed = (places != rows[:, :3]).any(1)
+    if not changed.any():
+        return proposals
+    entities = numpy.concatenate([places, rows[:, 3:]], 1)
+    kept = _distinct(places, proposals.entity_scores, changed)
+    return where(proposals._replace(entities=entities), kept)
+
+
+def where(proposals: Proposals, kept: Array1d) -> Proposals:
+    """RETURNS (Proposals): Some of the entities, and the pairs of these.
+
+    kept: Which entities. [n_entities], bool.
+    """
+    if kept.all():
+        return proposals
+    place = numpy.cumsum(kept) - 1
+    pairs = kept[proposals.pairs].all(1)
+    return Proposals(
+        proposals.entities[kept],
+        proposals.entity_scores[kept],
+        place[proposals.pairs[pairs]].reshape((-1, 2)),
+        proposals.relation_scores[pairs],
+    )
+
+
 def without_overlaps(entities: Sequence[ScoredEntity]) -> List[ScoredEntity]:
     """RETURNS (List[ScoredEntity]): Those that doc.ents can hold, by position: of overlapping ones
     the most probable."""
@@ -78,6 +125,18 @@ def without_overlaps(entities: Sequence[ScoredEntity]) -> List[ScoredEntity]:
             chosen.append(entity)
             taken.update(dict.fromkeys(tokens))
     return sorted(chosen)
+
+
+def _distinct(places: Array2d, scores: Array1d, changed: Array1d) -> Array1d:
+    """RETURNS: Which entities to keep: those that were changed only where no other has their words.
+    [n_entities], bool."""
+    kept = numpy.ones(len(places), dtype=bool)
+    seen: Set[Tuple[int, ...]] = set()
+    for i in numpy.lexsort((-scores, changed)).tolist():
+        place = tuple(places[i].tolist())
+        kept[i] = place[1] < place[2] and not (changed[i] and place in seen)
+        seen.add(place)
+    return kept
 
 
 def _thinned(found: Extraction, ent_threshold: float, overlap: bool) -> Extraction:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Iterable, List, NamedTuple, Set, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from spacy.training import Example
 
@@ -37,12 +37,17 @@ class LabelInventory:
     entity_labels: The labels of all entities that could be aligned.
     triples: Head label, relation label and tail label of all relations that could be aligned.
     lost: How many entities and relations could not be aligned, by reason.
+    trimmed: How many entities begin or end with white space.
+    total, unannotated: How many Examples there are, and how many without relation annotation.
     sample: The first Examples.
     """
 
     entity_labels: Set[str] = field(default_factory=set)
     triples: Set[Triple] = field(default_factory=set)
     lost: "Counter[str]" = field(default_factory=Counter)
+    trimmed: int = 0
+    total: int = 0
+    unannotated: int = 0
     sample: List[Example] = field(default_factory=list)
 
     @property
@@ -77,7 +82,7 @@ def read_label_data(data: Any, name: str) -> LabelData:
 
 
 def collect_labels(
-    examples: Iterable[Example], *, window: str, spans_key: str, schema: Schema
+    examples: Iterable[Example], *, window: str, spans_key: Optional[str], schema: Schema
 ) -> LabelInventory:
     """Read all Examples once.
 
@@ -96,6 +101,9 @@ def collect_labels(
         found.entity_labels.update(label for _, _, label in aligned.entities)
         found.triples.update(triples)
         found.lost.update(aligned.lost)
+        found.trimmed += aligned.trimmed
+        found.total += 1
+        found.unannotated += aligned.relations is None
         if len(found.sample) < SAMPLE_SIZE:
             found.sample.append(example)
     return found

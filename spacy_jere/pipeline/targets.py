@@ -14,7 +14,14 @@ from spacy.training import Example
 
 from ..errors import Errors
 from ..models.types import Array1d, Array2d, Entities, Targets
-from ..relations import Mention, entity_mentions, mention_span, stored_relations
+from ..relations import (
+    Mention,
+    annotated_mentions,
+    annotated_relations,
+    has_annotated_group,
+    mention_span,
+    stored_relations,
+)
 from ..windows import window_of
 
 TokenSpan = Tuple[int, int, str]
@@ -28,12 +35,14 @@ class AlignedAnnotation(NamedTuple):
     known: Which tokens have entity annotation. Shape [n_tokens], bool.
     relations: Head and tail (indices into `entities`) and label; None where not annotated.
     lost: How many entities and relations could not be aligned, by reason.
+    trimmed: How many entities lost white space at their ends.
     """
 
     entities: List[TokenSpan]
     known: Array1d
     relations: Optional[List[Tuple[int, int, str]]]
     lost: "Counter[str]"
+    trimmed: int = 0
 
 
 class GivenEntities(NamedTuple):
@@ -75,21 +84,47 @@ def batch_windows(docs: Sequence[Doc], windows: Sequence[DocWindows]) -> BatchWi
     return BatchWindows(rows, doc_starts.tolist(), starts.tolist())
 
 
-def align_example(example: Example, spans_key: str, windows: DocWindows) -> AlignedAnnotation:
+def align_example(
+    example: Example, spans_key: Optional[str], windows: DocWindows
+) -> AlignedAnnotation:
     """Put the annotation of the reference onto the tokens of the predicted Doc.
 
     windows (DocWindows): Those of the predicted Doc. Relations across two windows can't be learned.
     """
-    gold = example.reference
     known = _known_tokens(example, spans_key)
     starts = [start for start, _ in windows]
     lost: Counter[str] = Counter()
+    places, trimmed = _place_entities(example, spans_key, starts, known, lost)
+    entities = sorted(set(places.values()))
+    relations = _place_relations(example.reference, places, entities, starts, lost)
+    return AlignedAnnotation(entities, known, relations, lost, trimmed)
+
+
+def _place_entities(
+    example: Example,
+    spans_key: Optional[str],
+    starts: List[int],
+    known: Array1d,
+    lost: "Counter[str]",
+) -> Tuple[Dict[Mention, TokenSpan], int]:
+    """Find the tokens of each gold entity. `known` and `lost` are changed.
+
+    RETURNS (Tuple[Dict[Mention, TokenSpan], int]): The tokens; how many entities were trimmed.
+    """
+    gold = example.reference
     places: Dict[Mention, TokenSpan] = {}
-    for entity in entity_mentions(gold, spans_key):
+    trimmed = 0
+    for entity in annotated_mentions(gold, spans_key):
         start, end, exact = _align(example, mention_span(gold, entity), entity)
         if not exact:
             known[start:end] = False
             lost["entities that cut a token"] += 1
+            continue
+        inner = _without_space(example.predicted, start, end)
+        trimmed += inner != (start, end)
+        start, end = inner
+        if start == end:
+            lost["entities of white space"] += 1
         elif window_of(starts, start) != window_of(starts, end - 1):
             known[start:end] = False
             lost["entities across sentences"] += 1
@@ -97,13 +132,25 @@ def align_example(example: Example, spans_key: str, windows: DocWindows) -> Alig
             places[entity] = (start, end, entity.label)
             if not known[start:end].all() and not _annotated(gold):
                 known[start:end] = True
-    entities = sorted(set(places.values()))
+    return places, trimmed
+
+
+def _place_relations(
+    gold: Doc,
+    places: Dict[Mention, TokenSpan],
+    entities: List[TokenSpan],
+    starts: List[int],
+    lost: "Counter[str]",
+) -> Optional[List[Tuple[int, int, str]]]:
+    """Find the entities of each gold relation. `lost` is changed."""
+    stored, annotated = stored_relations(gold), annotated_relations(gold)
+    if stored is None or annotated is None:
+        return None
+    if len(stored) > len(annotated):
+        lost["predicted relations of removed entities"] += len(stored) - len(annotated)
     index = {entity: i for i, entity in enumerate(entities)}
-    stored = stored_relations(gold)
-    if stored is None:
-        return AlignedAnnotation(entities, known, None, lost)
     relations = []
-    for relation in stored:
+    for relation in annotated:
         head, tail = places.get(relation.head), places.get(relation.tail)
         if head is None or tail is None:
             lost["relations of such entities"] += 1
@@ -113,7 +160,7 @@ def align_example(example: Example, spans_key: str, windows: DocWindows) -> Alig
             lost["relations across sentences"] += 1
         else:
             relations.append((index[head], index[tail], relation.label))
-    return AlignedAnnotation(entities, known, relations, lost)
+    return relations
 
 
 def make_targets(
@@ -147,7 +194,7 @@ def make_targets(
             both_ways.append(relation in symmetric)
     annotated = numpy.asarray([item.relations is not None for item in aligned], dtype=bool)
     return Targets(
-        _as_entities(entities),
+        as_entities(entities),
         numpy.asarray(flat, dtype=bool),
         numpy.concatenate([item.known for item in aligned]),
         numpy.asarray(relations, dtype="int64").reshape((-1, 3)),
@@ -177,7 +224,7 @@ def align_given(
                 rows.append((window, start, end, entity_labels[span.label_]))
             else:
                 n_across += 1
-    return GivenEntities(_as_entities(rows), sorted(unknown), n_across)
+    return GivenEntities(as_entities(rows), sorted(unknown), n_across)
 
 
 def check_known(
@@ -212,7 +259,8 @@ def excerpt(example: Example, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _as_entities(rows: List[Tuple[int, int, int, int]]) -> Entities:
+def as_entities(rows: Sequence[Tuple[int, int, int, int]]) -> Entities:
+    """RETURNS (Entities): Arrays of window, start, end and label."""
     return Entities(*numpy.asarray(rows, dtype="int64").reshape((-1, 4)).T)
 
 
@@ -232,11 +280,11 @@ def _annotated(doc: Doc) -> bool:
     return bool(doc.has_annotation("ENT_IOB"))
 
 
-def _known_tokens(example: Example, spans_key: str) -> Array1d:
+def _known_tokens(example: Example, spans_key: Optional[str]) -> Array1d:
     """RETURNS: Tokens whose reference tokens all say whether they are in an entity. [n_tokens],
     bool."""
     gold, doc = example.reference, example.predicted
-    if spans_key in gold.spans:
+    if has_annotated_group(gold, spans_key):
         return numpy.ones(len(doc), dtype=bool)
     annotated = gold.to_array(ENT_IOB).reshape(-1) != 0
     if annotated.all():
@@ -248,6 +296,15 @@ def _known_tokens(example: Example, spans_key: str) -> Array1d:
         if not is_annotated:
             known[example.alignment.y2x[i]] = False
     return known
+
+
+def _without_space(doc: Doc, start: int, end: int) -> Tuple[int, int]:
+    """RETURNS: First token and end without white space at the ends."""
+    while start < end and doc[start].text.isspace():
+        start += 1
+    while start < end and doc[end - 1].text.isspace():
+        end -= 1
+    return start, end
 
 
 def _same_tokens(example: Example) -> bool:

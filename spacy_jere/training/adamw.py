@@ -5,6 +5,7 @@ Thinc's Adam it clips the norm of all gradients together, decays no biases and n
 all parameters in one go.
 """
 
+import math
 from typing import Any, Dict, List, Tuple, Union, cast
 
 import torch
@@ -13,6 +14,7 @@ from thinc.types import FloatsXd
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from ..errors import Errors
 from .averages import average_share, require_power
 
 Rate = Union[float, List[float], Any]
@@ -121,6 +123,8 @@ class AdamW(Optimizer):
     def _clip(self, gradients: List[Tensor]) -> None:
         norms = [torch.linalg.vector_norm(x).cpu() for x in gradients]
         norm = float(torch.linalg.vector_norm(torch.stack(norms)))
+        if not math.isfinite(norm):
+            raise ValueError(Errors.E434)
         if norm > self.grad_clip:
             for gradient in gradients:
                 gradient *= self.grad_clip / norm

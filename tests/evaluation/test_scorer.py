@@ -1,9 +1,16 @@
+from itertools import pairwise
+
 import pytest
 import spacy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_jere.evaluation.scorer import score_joint, score_relations
+from spacy_jere.evaluation.error_analysis import RIGHT, analyze
+from spacy_jere.evaluation.scorer import compare_relations, score_joint, score_relations
+from spacy_jere.models.types import Extraction
+from spacy_jere.pipeline.presets import annotate
 
 WORDS = "Ada Bo Acme Rome Oslo 1815 ."
 GOLD_ENTS = [(0, 1, "PER"), (1, 2, "PER"), (2, 3, "ORG"), (3, 4, "LOC"), (5, 6, "DATE")]
@@ -233,3 +240,90 @@ def test_entities_that_do_not_overlap_score_the_same_either_way(example):
 def test_entities_not_annotated_have_no_score(example):
     scores = score_joint([example((FOUND_ENTS, None), (None, None))])
     assert scores["spans_f"] is None and scores["ents_f"] is None
+
+
+LENGTH = 6  # of a text without white space
+CUTS = st.sets(st.integers(1, LENGTH - 1))
+
+
+def cut(vocab, letters, cuts, spaces, gaps):
+    """A Doc of letters, cut into tokens, with spaces and tokens of white space between; and the
+    letters of each token."""
+    bounds = [0, *sorted(cuts), LENGTH]
+    words, places = [], []
+    for i, (start, end) in enumerate(pairwise(bounds)):
+        if gaps[i]:
+            words.append(gaps[i])
+            places.append(None)
+        words.append(letters[start:end])
+        places.append((start, end))
+    return Doc(vocab, words=words, spaces=(spaces * len(words))[: len(words)]), places
+
+
+def draw_end(data, doc, places):
+    """Some tokens that begin and end with a word, and their letters."""
+    words = [i for i, x in enumerate(places) if x]
+    first = data.draw(st.sampled_from(words))
+    last = data.draw(st.sampled_from([i for i in words if i >= first]))
+    return Span(doc, first, last + 1, "X"), (places[first][0], places[last][1])
+
+
+@pytest.mark.slow
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_relation_is_right_if_its_ends_have_the_same_letters(vocab, data):
+    """And if they lie nowhere in the reference it is not, whatever their offsets and words are."""
+    letters = data.draw(st.sampled_from(["aaaaaa", "ababab", "abcdef"]))
+    sides = []
+    for _ in range(2):
+        gaps = data.draw(st.lists(st.sampled_from(["", "", " ", "\n"]), min_size=6, max_size=6))
+        spaces = data.draw(st.lists(st.booleans(), min_size=1, max_size=4))
+        doc, places = cut(vocab, letters, data.draw(CUTS), spaces, gaps)
+        ends = [draw_end(data, doc, places) for _ in range(2)]
+        doc._.relations = [(*(span for span, _ in ends), "R")]
+        doc.ents = [ends[0][0]]
+        sides.append((doc, [place for _, place in ends]))
+    (found, found_places), (gold, gold_places) = sides
+    example = Example(found, gold)
+    right = found_places == gold_places
+    assert score_relations([example])["rels_f"] == right
+    either = right or found_places == gold_places[::-1]
+    assert score_relations([example], symmetric=["R"])["rels_boundary_f"] == either
+    match = next(analyze([example]).relations())
+    assert (match.kind == RIGHT) is right
+
+
+def test_nowhere_is_not_where_gold_is(vocab):
+    """The predicted text begins with a space: its offsets are those of other gold words."""
+    gold = Doc(vocab, words=["xAda", "met", "Bo"], spaces=[True, True, False])
+    gold._.relations = [((0, 4, "X"), (5, 8, "X"), "R")]
+    found = Doc(vocab, words=["x", "Ada", "met", "Bo"], spaces=[False, True, True, False])
+    found._.relations = [((0, 4, "X"), (5, 8, "X"), "R")]
+    assert score_relations([Example(found, gold)])["rels_f"] == 1
+    found = Doc(vocab, words=["x", "Ad", "amet", "Bo"], spaces=[False, False, True, False])
+    found._.relations = [((0, 3, "X"), (3, 7, "X"), "R")]
+    gold._.relations = [((0, 3, "X"), (3, 7, "X"), "R")]
+    assert score_relations([Example(found, gold)])["rels_f"] == 0
+    assert score_joint([Example(found, gold)])["rels_boundary_f"] == 0
+
+
+@pytest.mark.parametrize("symmetric", [[], ["R"]])
+def test_two_that_lie_nowhere_are_two(vocab, symmetric):
+    gold = Doc(vocab, words=["Ada", "met", "Bo"])
+    gold._.relations = []
+    found = Doc(vocab, words=["A", "dam", "etB", "o"], spaces=[False] * 4)
+    found._.relations = [((0, 1, "X"), (1, 4, "X"), "R"), ((0, 1, "X"), (4, 7, "X"), "R")]
+    predicted, _ = compare_relations(Example(found, gold), symmetric)
+    assert len(predicted) == 2
+    assert all(x.start < 0 for pair in predicted for x in (pair.head, pair.tail))
+
+
+def test_predicted_groups_are_no_gold(vocab):
+    """A reference that a component wrote counts by doc.ents, not by the group."""
+    found, gold = (Doc(vocab, words=WORDS.split()) for _ in range(2))
+    nested = Extraction([(0, 2, "PER", 0.9), (1, 2, "LOC", 0.8)], [(0, 1, "IN", 0.9)])
+    for doc in (found, gold):
+        annotate(doc, nested, "joint", spans_key="joint_ner_re", given_entities=False)
+    scores = score_joint([Example(found, gold)])
+    assert (scores["spans_p"], scores["spans_r"]) == (0.5, 1)
+    assert scores["rels_p"] == 0

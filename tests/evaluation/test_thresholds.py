@@ -1,7 +1,10 @@
 """Thresholds by relation label: what is chosen, and that it is saved with the pipeline."""
 
+import threading
+
 import pytest
 import spacy
+from spacy.language import Language
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
@@ -51,6 +54,7 @@ def test_no_annotated_relations(trained):
         find_thresholds(trained[0], "joint_ner_re", [])
 
 
+@pytest.mark.slow
 def test_command_saves_them(trained_copy, make_examples, tmp_path):
     trained_copy.to_disk(tmp_path / "model")
     golds = [x.reference for x in make_examples(trained_copy)]
@@ -64,6 +68,7 @@ def test_command_saves_them(trained_copy, make_examples, tmp_path):
     assert loaded.config["components"]["joint_ner_re"]["thresholds_by_relation"] == thresholds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, message",
     [(["--component", "ner"], "E342"), ([], "E341")],
@@ -78,3 +83,47 @@ def test_what_can_not_be_tuned(trained_copy, make_examples, tmp_path, options, m
         app, ["find-thresholds", name, str(tmp_path / "dev.spacy"), *options]
     )
     assert result.exit_code == 1 and message in result.output
+
+
+@pytest.mark.slow
+def test_settings_stay_while_thresholds_are_searched(trained_copy, make_examples):
+    """Other threads may predict with the pipeline meanwhile."""
+    component = trained_copy.get_pipe("joint_ner_re")
+    component.cfg["rel_threshold"] = 0.9
+    settings, config = dict(component.cfg), trained_copy.config.to_str()
+    texts = [x.reference.text for x in make_examples(trained_copy)]
+    expected = [list(doc._.relations) for doc in trained_copy.pipe(texts)]
+    expected = [[x.to_dict() for x in relations] for relations in expected]
+    wrong, ended = [], threading.Event()
+
+    def predict():
+        while not ended.is_set():
+            found = [[x.to_dict() for x in doc._.relations] for doc in trained_copy.pipe(texts)]
+            same = dict(component.cfg) == settings
+            if not same or [len(x) for x in found] != [len(x) for x in expected]:
+                wrong.append(found)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    try:
+        for _ in range(10):
+            find_thresholds(trained_copy, "joint_ner_re", make_examples(trained_copy))
+    finally:
+        ended.set()
+        thread.join()
+    assert not wrong
+    assert dict(component.cfg) == settings and trained_copy.config.to_str() == config
+
+
+@Language.component("drop_relations")
+def drop_relations(doc):
+    doc._.relations = []
+    return doc
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_other_components_do_their_part(trained_copy, make_examples, place):
+    trained_copy.add_pipe("drop_relations", **{place: True})
+    found = find_thresholds(trained_copy, "joint_ner_re", make_examples(trained_copy))
+    assert all((x.after > 0) is (place == "first") for x in found.values())

@@ -116,6 +116,7 @@ def test_threshold_is_found_by_spacy(trained, corpus, tmp_path):
     assert scores[0.0] < 1.0 and scores[1.0] == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 @pytest.mark.parametrize("kind", ["entity_labels", "relation_labels"])
 def test_folder_with_other_labels(trained, tmp_path, kind):
@@ -128,6 +129,7 @@ def test_folder_with_other_labels(trained, tmp_path, kind):
         spacy.load(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_bytes_of_a_component_with_other_labels(make_nlp, trained):
     data = [("A met B", [(0, 1, "X"), (2, 3, "X")], [(0, 1, "Y")])]
@@ -189,6 +191,7 @@ def test_sourced_and_frozen(trained, corpus, found, tmp_path):
         assert found(doc) == found(trained[0](text))
 
 
+@pytest.mark.slow
 def test_sourced_and_trained_further(trained, corpus, tmp_path):
     trained[0].to_disk(tmp_path / "model")
     config = with_corpus(trained[0], corpus)
@@ -199,6 +202,7 @@ def test_sourced_and_trained_further(trained, corpus, tmp_path):
     assert nlp(TEXTS[0])._.relations[0].label_ == "LIVES_IN"
 
 
+@pytest.mark.slow
 def test_labels_written_by_init_labels(make_nlp, corpus, tmp_path):
     nlp, _ = make_nlp(initialize=False, schema="learn")
     config = with_corpus(nlp, corpus)

@@ -81,6 +81,7 @@ def test_spert_mt_with_tags(family, make_nlp, model_config, overfit):
         assert pipeline.evaluate(examples)["joint_f"] == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_losses_have_a_row_per_task(family, make_nlp):
     nlp, examples = make_nlp()
@@ -92,6 +93,7 @@ def test_losses_have_a_row_per_task(family, make_nlp):
     assert again[NER] > losses[NER] and again[RE] > losses[RE]
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_every_parameter_is_trained(make_nlp):
     nlp, examples = make_nlp()
@@ -102,6 +104,7 @@ def test_every_parameter_is_trained(make_nlp):
         assert numpy.abs(change).max() > 0, name
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_averaged_parameters_reach_evaluation(make_nlp):
     nlp, examples = make_nlp()
@@ -189,6 +192,7 @@ def test_entities_only_through_relations(make_nlp, make_examples, overfit):
     assert (0, "PER", "LIVES_IN", 3, "LOC") in found
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_overlapping_entities_are_related(make_nlp, make_examples):
     nlp, _ = make_nlp(initialize=False)
@@ -215,6 +219,7 @@ def test_no_relations_at_all(family, make_nlp, overfit, train_data, relations):
     assert nlp("Dee met Bo at Acme .")._.relations == ()
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_what_is_lost_is_counted(make_nlp, annotate):
     nlp, _ = make_nlp(initialize=False)
@@ -227,6 +232,7 @@ def test_what_is_lost_is_counted(make_nlp, annotate):
     assert nlp.update(examples[:2])[RE] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 @pytest.mark.parametrize(
     "entities, relations, message",
@@ -365,6 +371,7 @@ def test_annotating_on_update(make_nlp, overfit):
     assert [len(doc.ents) for doc in behind.seen] == [len(x.reference.ents) for x in examples]
 
 
+@pytest.mark.slow
 @pytest.mark.each_family
 def test_sentences_of_an_earlier_component_in_training(family, make_nlp, make_examples):
     """They bound what relations are learned from, as the loss shows."""
@@ -384,6 +391,7 @@ def test_sentences_of_an_earlier_component_in_training(family, make_nlp, make_ex
     assert n_pairs == [12, 4]
 
 
+@pytest.mark.slow
 def test_resumed_training(trained_copy, make_examples):
     nlp, examples = (
         trained_copy,

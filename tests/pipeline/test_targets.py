@@ -7,6 +7,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from spacy_jere.models.types import Extraction
+from spacy_jere.pipeline.presets import annotate
 from spacy_jere.pipeline.targets import align_example, align_given, batch_windows, make_targets
 from spacy_jere.relations import entity_mentions
 from spacy_jere.windows import doc_windows
@@ -242,3 +244,82 @@ def test_targets_without_entities(align):
     assert [x.shape for x in targets.entities] == [(0,)] * 4 and targets.relations.shape == (0, 3)
     assert targets.relations_known.tolist() == [True]
     assert targets.symmetric.tolist() == []
+
+
+SPACED = ["\n", "Ada", "\t", "met", " ", " ", "Bo", " "]
+
+
+@pytest.mark.parametrize(
+    "entities, expected, n_trimmed, lost",
+    [
+        ([(1, 2, "PER"), (6, 7, "PER")], [(1, 2, "PER"), (6, 7, "PER")], 0, {}),
+        ([(0, 2, "PER"), (4, 8, "PER")], [(1, 2, "PER"), (6, 7, "PER")], 2, {}),
+        ([(0, 7, "ALL")], [(1, 7, "ALL")], 1, {}),
+        ([(1, 2, "PER"), (4, 6, "GAP")], [(1, 2, "PER")], 1, {"entities of white space": 1}),
+    ],
+)
+@pytest.mark.parametrize("words", [SPACED, ["Ada", "met", "Bo"]])
+def test_white_space_at_the_ends_of_entities_is_left_out(
+    words, entities, expected, n_trimmed, lost
+):
+    vocab = Vocab()
+    gold = Doc(vocab, words=SPACED, spaces=[False] * len(SPACED))
+    gold.ents = [Span(gold, *x) for x in entities]
+    gold._.relations = [(x, y, "MET") for x in gold.ents for y in gold.ents if x.start < y.start]
+    doc = Doc(vocab, words=words, spaces=[False] * len(words))
+    aligned = align_example(Example(doc, gold), KEY, [(0, len(doc))])
+    assert ["".join(doc[x[0] : x[1]].text.split()) for x in aligned.entities] == [
+        "".join(gold[x[0] : x[1]].text.split()) for x in expected
+    ]
+    assert all(not doc[i].text.isspace() for x in aligned.entities for i in (x[0], x[1] - 1))
+    assert len(aligned.relations) == (len(expected) == 2)
+    if words is SPACED:
+        assert (aligned.entities, aligned.trimmed) == (expected, n_trimmed)
+        assert {x: n for x, n in aligned.lost.items() if "relations" not in x} == lost
+        assert unknown(aligned) == []
+
+
+def test_white_space_is_told_at_initialization(make_nlp):
+    nlp, _ = make_nlp(initialize=False)
+    gold = Doc(nlp.vocab, words=SPACED, spaces=[False] * len(SPACED))
+    gold.ents = [Span(gold, 0, 2, "PER"), Span(gold, 6, 8, "PER")]
+    gold._.relations = []
+    with pytest.warns(UserWarning, match="W122.* 2 entities"):
+        nlp.initialize(lambda: [Example(gold.copy(), gold)])
+
+
+def test_texts_without_relations_among_others_are_told(make_nlp, make_examples):
+    nlp, _ = make_nlp(initialize=False)
+    examples = make_examples(nlp)
+    examples[1].reference._.relations = None
+    with pytest.warns(UserWarning, match="W121.* 1 of 5 texts.*spacy-jere.Corpus.v1"):
+        nlp.initialize(lambda: examples)
+
+
+def test_given_entities_that_nobody_gives_are_told(make_nlp):
+    nlp, examples = make_nlp(given_entities=True)
+    with pytest.warns(UserWarning, match="W123.*gold_entities"):
+        nlp.evaluate(examples)
+
+
+def test_predicted_relations_count_while_their_entities_are_there():
+    gold = Doc(Vocab(), words=WORDS.split())
+    found = Extraction([(*x, 0.9) for x in ENTITIES], [(0, 1, "LEFT", 0.8), (2, 1, "HAS", 0.7)])
+    annotate(gold, found, "joint", spans_key=KEY, given_entities=False)
+    for kept, expected in ((ENTITIES, RELATIONS), (ENTITIES[:2], RELATIONS[:1]), ([], [])):
+        gold.ents = [Span(gold, *x) for x in kept]
+        example = Example(Doc(gold.vocab, words=WORDS.split()), gold)
+        aligned = align_example(example, KEY, [(0, len(gold))])
+        assert (aligned.entities, aligned.relations) == (list(kept), expected)
+        assert sum(aligned.lost.values()) == len(RELATIONS) - len(expected)
+        assert unknown(aligned) == []
+
+
+def test_a_predicted_group_says_nothing_of_tokens_without_annotation():
+    gold = Doc(Vocab(), words=WORDS.split())
+    found = Extraction([(0, 2, "PER", 0.9), (1, 2, "LOC", 0.5)], [])
+    annotate(gold, found, "joint", spans_key=KEY, given_entities=False)
+    gold.set_ents(list(gold.ents), missing=[gold[3:5]], default="outside")
+    assert len(gold.spans[KEY]) == 2
+    example = Example(Doc(gold.vocab, words=WORDS.split()), gold)
+    assert unknown(align_example(example, KEY, [(0, len(gold))])) == [3, 4]

@@ -250,6 +250,7 @@ def make_trf(tiny_bert, make_examples):
     return _make_trf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forgets", [False, True])
 def test_trains_a_pipeline_in_a_loop_of_ones_own(make_trf, forgets):
     nlp, examples = make_trf()

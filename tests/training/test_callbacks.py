@@ -165,6 +165,7 @@ def test_each_initialization_counts_anew(initialize, write_corpus):
     assert rates == [next(schedule) for _ in range(30)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", [2, 6, "${training.max_epochs}"])
 def test_the_rate_may_fall_over_another_number_of_epochs(initialize, total):
     train(initialize(5, {"training.optimizer.learn_rate.total_epochs": total}))
@@ -181,6 +182,7 @@ def test_a_trained_pipeline_can_resume_in_python(initialize, tmp_path):
     assert rates == [0.0, 0.0025, 0.005, 0.0075]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings, expected",
     [
@@ -195,6 +197,7 @@ def test_evaluation_and_patience(initialize, settings, expected):
     assert training_of(initialize(11, after_init)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -213,6 +216,7 @@ def test_accumulated_gradients_are_one_step(initialize):
     assert len(rates) == 12
 
 
+@pytest.mark.slow
 def test_batches_by_length_are_those_of_a_shuffled_corpus(initialize):
     """Sorted by length, the corpus would make batches of its own."""
     config = initialize(60).config.copy()

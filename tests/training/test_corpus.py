@@ -1,9 +1,14 @@
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
-from spacy.training import Corpus
+from spacy.training import Corpus, Example
+from spacy.training.augment import (
+    create_combined_augmenter,
+    create_lower_casing_augmenter,
+    create_orth_variants_augmenter,
+)
 
-from spacy_jere.training.corpus import create_corpus_v1
+from spacy_jere.training.corpus import carry_relations, create_corpus_v1
 
 # Two sentences, each with a relation, and one relation from the first into the second
 WORDS = [
@@ -142,3 +147,118 @@ def test_augmenter_sees_relations(nlp, write):
 def test_corpus_without_path_is_refused():
     with pytest.raises(ValueError, match="E306"):
         create_corpus_v1(None)
+
+
+# Augmenters
+
+TAGS = ["NNP", "VBZ", "IN", "NNP", ".", "NNP", "VBZ", "IN", "NNP", "IN", "NNP", "."]
+VARIANTS = {
+    "single": [{"tags": ["."], "variants": [".", "…", "!!!"]}],
+    "paired": [{"tags": ["NNP"], "variants": [["Ada", "Adelaide"], ["A", "B"]]}],
+}
+AUGMENTERS = {
+    "lower case": create_lower_casing_augmenter(1.0),
+    "spelling": create_orth_variants_augmenter(1.0, 0.0, VARIANTS),
+    "spelling and lower case": create_orth_variants_augmenter(1.0, 1.0, VARIANTS),
+    "all": create_combined_augmenter(1.0, 1.0, VARIANTS, 1.0, 0.5, [" ", "\n", "\t\t"]),
+    "white space": create_combined_augmenter(0.0, 0.0, None, 1.0, 1.0, ["  ", "\n"]),
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("name", AUGMENTERS)
+@pytest.mark.parametrize("spaces", [SPACES, None])
+@pytest.mark.parametrize("seed", range(3))
+def test_spacys_augmenters_keep_relations(nlp, write, name, spaces, seed):
+    spacy.util.fix_random_seed(seed)
+    doc = make_doc(nlp.vocab, spaces)
+    for token, tag in zip(doc, TAGS):
+        token.tag_ = tag
+    (example,) = create_corpus_v1(write(doc), augmenter=AUGMENTERS[name])(nlp)
+    gold = example.reference
+    assert name == "spelling" or (name == "none") is (gold.text == doc.text)
+    # Entities are spaCy's own affair: relations have the words that these have.
+    expected = [(RELS[i][2], *(gold.ents[x].text for x in RELS[i][:2])) for i in range(len(RELS))]
+    found = gold._.relations
+    assert [(x.label_, x.head.text.strip(), x.tail.text.strip()) for x in found] == [
+        (label, head.strip(), tail.strip()) for label, head, tail in expected
+    ]
+    assert all(x.head.text == x.head.text.strip() for x in found)
+    assert example.predicted._.relations is None
+
+
+@pytest.mark.parametrize("relations", [None, []])
+def test_augmented_docs_keep_not_annotated_and_empty_apart(nlp, write, relations):
+    path = write(make_doc(nlp.vocab, relations=relations))
+    assert read(create_corpus_v1(path, augmenter=AUGMENTERS["lower case"])(nlp)) == [relations]
+
+
+def test_relations_of_an_augmenter_are_left_alone(nlp, write):
+    def change(nlp, example):
+        other = Example(nlp.make_doc("Bo sings."), nlp.make_doc("Bo sings."))
+        other.reference._.relations = [((0, 2, "PER"), (3, 8, "ACT"), "DOES")]
+        yield other
+
+    assert read(create_corpus_v1(write(make_doc(nlp.vocab)), augmenter=change)(nlp)) == [
+        ["Bo DOES sings"]
+    ]
+
+
+def test_words_that_an_augmenter_adds_are_told(nlp, write):
+    def change(nlp, example):
+        text = "Yesterday " + example.text
+        yield Example(nlp.make_doc(text), nlp.make_doc(text))
+
+    with pytest.warns(UserWarning, match="W124.*Yesterday"):
+        found = read(create_corpus_v1(write(make_doc(nlp.vocab)), augmenter=change)(nlp))
+    assert found == [None]
+
+
+# Gold entities
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_length": 12}, {"gold_preproc": True}])
+@pytest.mark.parametrize("spaces", [SPACES, None])
+def test_gold_entities_are_given(nlp, write, settings, spaces):
+    path = write(make_doc(nlp.vocab, spaces))
+    examples = list(create_corpus_v1(path, gold_entities=True, **settings)(nlp))
+    found = [(x.text, x.label_) for eg in examples for x in eg.predicted.ents]
+    assert found == [("Ada", "PER"), ("New-Oslo", "LOC"), ("Bo", "PER"), ("Acme-Rome", "ORG")]
+    assert not any(eg.predicted.ents for eg in create_corpus_v1(path, **settings)(nlp))
+
+
+def test_gold_entities_that_are_not_annotated_are_not_given(nlp, write):
+    path = write(Doc(nlp.vocab, words=WORDS))
+    (example,) = create_corpus_v1(path, gold_entities=True)(nlp)
+    assert not example.predicted.has_annotation("ENT_IOB")
+
+
+@pytest.mark.slow
+def test_relations_of_gold_entities_are_scored(nlp, write, make_nlp, overfit):
+    relating, _ = make_nlp(initialize=False, given_entities=True, window="doc")
+    corpus = create_corpus_v1(write(make_doc(relating.vocab)), gold_entities=True)
+    examples = list(corpus(relating))
+    relating.initialize(lambda: examples)
+    overfit(relating, examples)
+    assert relating.evaluate(list(corpus(relating)))["rels_f"] == 1
+
+
+@pytest.mark.parametrize(
+    "words, spaces, texts",
+    [
+        (["ADA", "BYRON", "MET", "BO"], [1, 1, 1, 0], ["ADA BYRON", "BO"]),
+        (["\n", "Ada", " ", "B.", "met", "\t", "Bobby"], [0] * 7, ["Ada B.", "Bobby"]),
+    ],
+)
+def test_ends_of_several_words_are_carried_over(nlp, words, spaces, texts):
+    source = nlp.make_doc("Ada Byron met Bo")
+    source._.relations = [((0, 9, "PER"), (14, 16, "PER"), "MET")]
+    target = Doc(nlp.vocab, words=words, spaces=[bool(x) for x in spaces])
+    carry_relations(source, target)
+    (found,) = target._.relations
+    assert ["".join(x.text.split()) for x in (found.head, found.tail)] == [
+        "".join(x.split()) for x in texts
+    ]
+    target._.relations = []
+    carry_relations(source, target)
+    assert target._.relations == ()
