@@ -7,17 +7,19 @@ class Errors:
 
     # Relations on a Doc
     E100 = (
-        "[E100] The extension 'doc._.relations' is already taken by something else. spacy_jere "
-        "needs it: import spacy_jere first, or rename the other extension."
+        "[E100] The extension 'doc._.{name}' is already taken by something else. Choose another "
+        "name: relations_attr in the settings of the component, or "
+        "spacy_jere.install_extension('NAME') before the component is made."
     )
     E101 = (
-        "[E101] Can't read {value!r} as a relation. Give a Relation, a tuple (head, tail, label) "
+        "[E101] Can't read {value} as a relation. Give a Relation, a tuple (head, tail, label) "
         "or (head, tail, label, score), or a dict with these keys; head and tail are labelled "
-        "Spans, or dicts with 'start', 'end' (characters) and 'label'."
+        "Spans, or dicts with 'start', 'end' (characters) and 'label'. Labels are text that UTF-8 "
+        "can hold."
     )
     E102 = (
-        "[E102] The {end} of relation '{label}' lies at characters {start}:{stop}, outside the "
-        "text of {length} characters."
+        "[E102] The {end} of relation '{label}' lies at characters {start}:{stop}, which are none "
+        "or outside the text of {length} characters."
     )
     E103 = (
         "[E103] The {end} of relation '{label}' ('{text}') belongs to another Doc. Use a span of "
@@ -25,6 +27,25 @@ class Errors:
     )
     E104 = "[E104] doc._.relations takes None or a sequence of relations, not {type}."
     E105 = "[E105] The score of relation '{label}' is a probability between 0 and 1, not {score}."
+    E120 = (
+        "[E120] The {end} of relation '{label}', '{text}', has no entity label, and doc.ents has "
+        "no entity with these words. Give a labelled Span, such as doc.char_span(start, end, "
+        "label='PERSON'), or set doc.ents first. The Doc: {doc}"
+    )
+    E121 = (
+        "[E121] The {end} of relation '{label}' is '{there}' in its own Doc, but this Doc has "
+        "'{here}' at characters {start}:{stop}. Give spans of this Doc. spacy_jere.as_doc and "
+        "spacy_jere.from_docs carry relations along to a part of a Doc or to joined Docs."
+    )
+    E122 = (
+        "[E122] What doc.user_data keeps of the relations of this Doc is damaged ({reason}). Read "
+        "the Doc from its source again, or set doc._.relations anew."
+    )
+    E123 = (
+        "[E123] A relation can't be changed. Set doc._.relations: dicts as relation.to_dict() "
+        "gives are taken back."
+    )
+    E124 = "[E124] Relations are set on a Doc, not on a span: set doc._.relations."
     # Schema
     E110 = (
         "[E110] Can't read the schema: {reason}. Give null, 'learn', or for each relation label a"
@@ -73,6 +94,25 @@ class Errors:
     E208 = "[E208] {name} is a probability between 0 and 1, not {value!r}."
     E209 = "[E209] learn_rate_factor must be larger than 0, not {value!r}."
     E210 = "[E210] A label is a string that is not empty, not {label!r}."
+    E211 = "[E211] {setting} must be {wanted}, not {value!r}."
+    E212 = (
+        "[E212] A config can't hold the label {label!r} of {setting} as the name of a section or "
+        "key. Write it in a list: thresholds_by_relation = [[label, number], …], or schema = "
+        '[{{"relation": label, "head": […], "tail": […]}}, …].'
+    )
+    E213 = (
+        "[E213] thresholds_by_relation names the relation label {label!r}, which is not among the "
+        "component's labels: {labels}. Correct the label, or remove its threshold."
+    )
+    E214 = (
+        "[E214] The {what} of '{name}' is not finite in update {step}: training has failed, and "
+        "the weights are of no use. Start again with a lower learning rate, or with gradient "
+        "clipping (grad_clip of [training.optimizer]). Losses: {losses}."
+    )
+    E215 = (
+        "[E215] The labels of '{name}' come from a label file that has no entities. Correct the "
+        "file that [initialize.components.{name}.labels] names, or remove that section."
+    )
     # Data
     E300 = (
         "[E300] Can't tell the format of {path}: it looks like none of {known}. Name the format "
@@ -108,7 +148,10 @@ class Errors:
     )
     E313 = "[E313] The format '{format}' knows no '{option}'. It is read with: {known}."
     E314 = "[E314] {option} is one of {known}, not {value!r}."
-    E315 = "[E315] brat can't hold the label {label!r}: it must be one word. Rename it."
+    E315 = (
+        "[E315] brat can't hold the label {label!r}: it must be one word. Rename it, for example "
+        "in 'jere convert' with --map-labels 'OLD=NEW'."
+    )
     E316 = "[E316] {path} holds other texts already, such as {name}. Name an empty or a new folder."
     E317 = "[E317] An option of a format is given as name=value, not as {value!r}."
     E318 = "[E318] Unknown option '{option}'. {known}"
@@ -133,7 +176,7 @@ class Errors:
         "[E323] None of the {n} documents has relations. Were they saved with "
         "DocBin(store_user_data=True), and is doc._.relations set?"
     )
-    E324 = "[E324] {path} is not a .spacy file, nor a folder that has some."
+    E324 = "[E324] {path} is not a .spacy file, nor a folder that has some: {reason}."
     E325 = "[E325] The format '{format}' knows no '{option}'. It is written with: {known}."
     E326 = "[E326] {path} may be {names}. Name the one that is wanted with --to."
     E327 = "[E327] {option} must be {wanted}, not {value!r}."
@@ -152,6 +195,39 @@ class Errors:
     E351 = "[E351] --gold compares with annotation, which only .spacy files have, not {path}."
     E352 = "[E352] {path} has no text."
     E353 = "[E353] {path} has no annotated entities or relations to compare with."
+    # Reading
+    E360 = (
+        "[E360] {n} faults:\n{faults}\nCorrect them, or leave the faulty texts out with "
+        "--on-error skip (in Python: on_error='skip')."
+    )
+    E361 = (
+        "[E361] Can't read {value!r} as a map of labels. Give old=new, or old= to drop a label; "
+        "several are separated by commas. A comma, an equals sign or a backslash in a label has a "
+        "backslash before it."
+    )
+    E362 = (
+        "[E362] The label {label!r} is to become both {first!r} and {second!r}. Name one of them."
+    )
+    # Writing
+    E380 = (
+        "[E380] {output} can't be written: {source} is read, and would be lost. Name another file "
+        "or folder."
+    )
+    E381 = (
+        "[E381] {path} holds things that this command has not written, such as {name}. Name an "
+        "empty or a new folder, or write into this one with --force: they stay there then."
+    )
+    E382 = (
+        "[E382] {output} lies in the folder {source} and would be read with its files the next "
+        "time. Name a place outside."
+    )
+    E383 = "[E383] {output} can't be written: {reason}. Name a place where you may write."
+    E384 = "[E384] The pipeline {model} can't be loaded: {reason}"
+    E385 = (
+        "[E385] {path}, line {line}: there is a null character, which texts don't have. Give a "
+        "text file in UTF-8."
+    )
+    E386 = "[E386] The program that read the output has ended."
     # Models
     E400 = (
         "[E400] TokenFeatures has static_vectors = true, but the pipeline has no word vectors. "
@@ -199,6 +275,48 @@ class Errors:
         "[E415] {path} does not name the labels: it must be a JSON object with 'entities' and "
         "'relations', each an object with one entry per label."
     )
+    # Saved models
+    E440 = (
+        "[E440] {file} is damaged or can't be read: {reason}. Restore it from a copy, or save the "
+        "pipeline again."
+    )
+    E441 = (
+        "[E441] {file} does not fit the model that config.cfg describes: {reason}. The two belong "
+        "to different pipelines or versions. Load a pipeline that was saved as a whole."
+    )
+    E442 = (
+        "[E442] {file} has weights that are NaN or infinite, such as {names} ({n} in all). The "
+        "training that saved them had failed. Train again with a lower learning rate."
+    )
+    E443 = (
+        "[E443] {file} was saved in format {found}, and this version of spacy-jere reads format "
+        "{known}. Update spacy-jere."
+    )
+    E444 = (
+        "[E444] {file} asks for something that saved transformers never need: {reason}. It may "
+        "have been made to do harm. Load it from a source that you trust."
+    )
+    E445 = (
+        "[E445] The transformer '{name}' can't be loaded: {reason}. Give the name of a model on "
+        "the Hugging Face hub, or a folder that has its config.json, vocabulary and "
+        "model.safetensors."
+    )
+    # Checkpoints and other files
+    E446 = "[E446] {path}: {setting} must be {wanted}, not {value}."
+    E447 = "[E447] {path} can't be used: {reason}."
+    E448 = "[E448] spaCy can't make a pipeline of the language '{lang}': {reason}."
+    E450 = (
+        "[E450] Transformers need the package 'spacy-transformers'. Install it with: "
+        'pip install "spacy-jere[transformers]"'
+    )
+    E451 = (
+        "[E451] The weights '{key}' of {path} are of type {found}. Weights are floating-point "
+        "numbers."
+    )
+    E452 = (
+        "[E452] The weights '{key}' of {path} are NaN or infinite. Its training had failed; take "
+        "an earlier checkpoint."
+    )
     # Training
     E430 = (
         "[E430] The schedule {schedule} counts in epochs, and nothing has told it how many steps "
@@ -220,6 +338,11 @@ class Errors:
         "stream. Set it to 0 or more, or take 'spacy-jere.epochs_to_steps.v1' out of the config "
         "and set steps_per_epoch, training.eval_frequency and training.patience yourself."
     )
+    E434 = (
+        "[E434] A gradient is not finite: training has failed. The weights are as before this "
+        "step. Start again with a lower learning rate, or look for texts that break a model (the "
+        "loss of each component is in the log)."
+    )
     # Pictures
     E500 = "[E500] There is no style '{style}'. Known styles: {known}."
     E501 = "[E501] There is no option '{option}'. Known options: {known}."
@@ -240,6 +363,41 @@ class Warnings:
         "[W200] The training data of '{name}' has no relations: it will learn entities only. Set "
         "doc._.relations (an empty list says 'annotated, none') if it should learn relations."
     )
+    W204 = (
+        "[W204] '{name}' has nothing to learn from in a batch of {n} texts: no entities or "
+        "relations of them are annotated. Set doc.ents and doc._.relations (empty lists say "
+        "'none')."
+    )
+    W205 = (
+        "[W205] The label file of '{name}' has no relations: it will learn entities only. Add the "
+        "relation labels to the file that [initialize.components.{name}.labels] names, or remove "
+        "that section."
+    )
+    W120 = (
+        "[W120] The relations kept in doc.user_data belong to another text than '{text}', and are "
+        "not read. spacy_jere.as_doc and spacy_jere.from_docs carry relations along to a part of a "
+        "Doc or to joined Docs."
+    )
+    W121 = (
+        "[W121] {n} of {total} texts of the training data of '{name}' have no relation annotation, "
+        "and teach nothing about relations. If they should have: spacy.Corpus.v1 loses relations "
+        "where it splits texts, and DocBin without store_user_data=True. Read with "
+        "spacy-jere.Corpus.v1. An empty doc._.relations says 'annotated, none'."
+    )
+    W122 = (
+        "[W122] {n} entities in the training data of '{name}' begin or end with white space. They "
+        "are learned without it, and never found with it. Correct the annotation: evaluation "
+        "compares entities as they are annotated."
+    )
+    W123 = (
+        "[W123] '{name}' has given_entities = true, but none of {n} texts has entities: there is "
+        "nothing to relate. Put a component that finds entities in front and name it in "
+        "[training] annotating_components, or set gold_entities = true of spacy-jere.Corpus.v1."
+    )
+    W124 = (
+        "[W124] An augmenter has changed the words of '{text}' so that its relations can't be put "
+        "onto the new text. They count as not annotated. Set doc._.relations in the augmenter."
+    )
     W201 = (
         "[W201] '{name}' can't learn from {counts} of the training data. They are left out of "
         "training, and count as missed in evaluation."
@@ -253,6 +411,8 @@ class Warnings:
         "widened or left out, and {lost} relations with them. spacy_jere.formats.align tells "
         "which."
     )
+    W360 = "[W360] {path}: {note}."
+    W361 = "[W361] {path}: {n} faulty texts were left out. records.faults says why."
     W202 = (
         "[W202] '{name}' leaves entities labelled {labels} out: it has not been trained with "
         "these labels."

@@ -30,6 +30,12 @@ def window_of(starts: Sequence[int], token: int) -> int:
     return bisect_right(starts, token) - 1
 
 
+def white_space(doc: Doc) -> List[bool]:
+    """RETURNS (List[bool]): Which tokens are white space. Not all vocabularies know it: Docs that
+    were read with a bare one have no such flag."""
+    return [token.text.isspace() for token in doc]
+
+
 def create_window_spans_v1() -> Callable[[List[Doc]], List[List[Span]]]:
     """`spacy-jere.window_spans.v1`: a transformer reads what a joint model reads at once.
 

@@ -13,7 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Config
 
-import spacy_jere  # noqa: F401  (registers doc._.relations)
+import spacy_jere  # (registers doc._.relations)
 
 # The models are tiny: threads would only wait for each other, here and in the processes that tests
 # start.
@@ -215,9 +215,11 @@ def found():
             (x.head.start, x.head.end, x.tail.start, x.tail.end, x.label_, round(x.score, digits))
             for x in doc._.relations
         ]
-        group = doc.spans["joint_ner_re"]
-        scores = [round(float(x), digits) for x in group.attrs["scores"]]
-        spans = [(x.start, x.end, x.label_, s) for x, s in zip(group, scores)]
+        scored = spacy_jere.scored_entities(doc)
+        spans = [
+            (x.start, x.end, x.label_, score if score is None else round(score, digits))
+            for x, score in scored
+        ]
         return [(x.start, x.end, x.label_) for x in doc.ents], spans, relations
 
     return _found

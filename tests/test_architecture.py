@@ -32,16 +32,44 @@ ALLOWED = {
     "models.__init__": set(),
     "models.types": set(),
     "models.kernels": set(),
-    "models.shim": {"errors"},
-    "models.joint": {"models.shim", "models.types"},
+    "models.storage": {"errors"},
+    "models.stored_model": {"errors", "models.storage"},
+    "models.shim": {"errors", "models.storage"},
+    "models.joint": {
+        "errors",
+        "models.shim",
+        "models.storage",
+        "models.stored_model",
+        "models.types",
+    },
     "models.layers": {"errors", "models.kernels", "models.shim", "models.types"},
-    "models.tok2vec": {"errors", "models.layers", "models.shim", "models.types"},
+    "models.tok2vec": {
+        "errors",
+        "models.layers",
+        "models.shim",
+        "models.storage",
+        "models.stored_model",
+        "models.types",
+    },
     "models.task_specific": {"models.types", *OF_PAPERS},
     "models.spert": {"models.types", *OF_PAPERS},
     # `class SpERTMT(SpERT)`: the one paper that is written as what it adds to another
     "models.spert_mt": {"models.types", "models.spert", *OF_PAPERS},
-    "models.spert_checkpoint": {"errors", "models.joint", "models.shim"},
-    "pipeline": {"models.joint", "models.types", "evaluation.scorer", *GROUND},
+    "models.spert_files": {"errors", "models.storage"},
+    "models.spert_checkpoint": {
+        "errors",
+        "models.joint",
+        "models.shim",
+        "models.spert_files",
+        "models.storage",
+    },
+    "pipeline": {
+        "models.joint",
+        "models.storage",
+        "models.types",
+        "evaluation.scorer",
+        *GROUND,
+    },
     "cli": {"visualize", "export", "debug_data", "evaluation", "formats", "training", *GROUND},
 }
 # What a command loads when it runs: `python -m spacy` itself must stay quick
@@ -143,6 +171,7 @@ def test_every_module_has_a_room():
     assert [name for name in MODULES if room(name) is None] == []
 
 
+@pytest.mark.slow
 def test_modules_import_only_what_their_room_may():
     offenders = []
     for name in MODULES:
@@ -156,6 +185,7 @@ def test_modules_import_only_what_their_room_may():
     assert offenders == []
 
 
+@pytest.mark.slow
 def test_no_room_is_in_a_circle():
     arrows = {entry: set() for entry in ALLOWED}
     for name in MODULES:
@@ -167,6 +197,7 @@ def test_no_room_is_in_a_circle():
         floors.update(dict.fromkeys(ready, len(floors)))
 
 
+@pytest.mark.slow
 def test_no_module_is_in_a_circle():
     below = {name: inside(name, at_import(parse(name))) - {name} for name in MODULES}
     done = set()
@@ -175,14 +206,17 @@ def test_no_module_is_in_a_circle():
     assert sorted(set(below) - done) == []
 
 
+@pytest.mark.slow
 def test_optional_packages_wait_until_they_are_needed():
     """They are imported inside functions, or by a module that is imported inside functions only."""
     at_top = {name for name in MODULES if packages(name, at_import(parse(name))) & OPTIONAL}
-    assert at_top == {"models.tok2vec.token_transformer"}
+    needing = {"models.tok2vec.token_transformer", "models.tok2vec.transformer_shim"}
+    assert at_top == needing
     importers = {name for name in MODULES if at_top & inside(name, at_import(parse(name)))}
     assert importers - at_top == set()
 
 
+@pytest.mark.slow
 def test_only_models_and_an_optimizer_import_torch():
     offenders = [x for x in MODULES if packages(x) & TORCH and not belongs(x, WITH_TORCH)]
     assert offenders == []
@@ -193,6 +227,7 @@ def test_torch_modules_know_nothing_of_spacy():
     assert [x for x in MODULES if belongs(x, rooms) and "spacy" in packages(x)] == []
 
 
+@pytest.mark.slow
 def test_nothing_on_the_way_imports_torch():
     offenders = []
     for full_name in WITHOUT_TORCH:

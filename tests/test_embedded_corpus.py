@@ -113,6 +113,7 @@ def test_planted_faults_are_found(check_corpus, write, change, faults):
         assert re.match(rf"dev, sentence 1 {fault}", line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Bo", "BO"])
 def test_sentence_of_two_splits_is_found(check_corpus, write, name):
     def change(sentence):

@@ -6,14 +6,15 @@ from typing import Any, Callable, Dict, List, Optional
 import spacy.util
 import typer
 from spacy.cli._util import parse_config_overrides
-from wasabi import Printer, msg
+from wasabi import Printer
 
 from ..debug_data import debug_data as debug_docs
 from ..errors import Errors
 from ..formats._reading import shorten
-from ._util import print_table, read_docs
+from ._util import Terminal, command, msg, print_table, progress, read_docs, visible
 
 
+@command("Can't check the data")
 def debug_data_cli(
     ctx: typer.Context,
     config: Optional[Path] = typer.Argument(
@@ -31,17 +32,14 @@ def debug_data_cli(
 
     Settings of the config can be changed as in training: --paths.train my.spacy
     """
-    try:
-        overrides = parse_config_overrides(ctx.args)
-        settings = {} if config is None else config_settings(config, overrides)
-        given = {"train": train, "dev": dev, "max_span_width": max_span_width}
-        settings.update({key: value for key, value in given.items() if value is not None})
-        if "train" not in settings:
-            raise ValueError(Errors.E330)
-        data = debug_data(**settings)
-    except ValueError as error:
-        msg.fail("Can't check the data", str(error), exits=1)
-    print_data(data, verbose, Printer(pretty=False) if no_format else msg)
+    overrides = parse_config_overrides(ctx.args)
+    settings = {} if config is None else config_settings(config, overrides)
+    given = {"train": train, "dev": dev, "max_span_width": max_span_width}
+    settings.update({key: value for key, value in given.items() if value is not None})
+    if "train" not in settings:
+        raise ValueError(Errors.E330)
+    data = debug_data(**settings)
+    print_data(data, verbose, Terminal(pretty=False) if no_format else msg)
     if any(finding["level"] == "error" for finding in data["findings"]):
         raise typer.Exit(1)
 
@@ -53,7 +51,8 @@ def debug_data(train: Path, dev: Optional[Path] = None, **settings: Any) -> Dict
     RETURNS (Dict[str, Any]): The result of that function.
     RAISES (ValueError): A file that is missing or not a .spacy file.
     """
-    return debug_docs(read_docs([train]), None if dev is None else read_docs([dev]), **settings)
+    dev_docs = None if dev is None else progress(read_docs([dev]))
+    return debug_docs(progress(read_docs([train])), dev_docs, **settings)
 
 
 def config_settings(path: Path, overrides: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
@@ -156,4 +155,4 @@ def _print_suggestions(printer: Printer, suggestions: Dict[str, Any]) -> None:
     if suggestions["max_span_width"] is not None:
         printer.text(f"max_span_width = {suggestions['max_span_width']} (in models that have it)")
     if suggestions["schema"]:
-        typer.echo(f"\n{suggestions['schema']}")  # the printer would wrap its lines
+        typer.echo(f"\n{visible(suggestions['schema'])}")  # the printer would wrap its lines

@@ -3,32 +3,35 @@
 from collections import Counter
 from pathlib import Path
 
-import spacy.util
 import typer
 from spacy.cli._util import setup_gpu
 from thinc.api import fix_random_seed
-from wasabi import msg
 
 from ..evaluation.error_analysis import RIGHT, Analysis, analyze, confusion, count_kinds, totals
-from ..training.corpus import JointCorpus
+from ..formats._writing import check_output
 from ..visualize.report import Part, error_report, report_parts
 from ._util import (
     check_annotated,
+    command,
     comparison_of,
+    load_pipeline,
+    msg,
     percent,
     predict,
     print_table,
     read_docs,
+    read_examples,
     write_text,
 )
 
 _MOST_CONFUSED = 5
 
 
+@command("Can't report errors")
 def error_analysis_cli(
     model: str = typer.Argument(..., help="Model name or path"),
     data: Path = typer.Argument(..., help="Annotated .spacy file or folder"),
-    output: Path = typer.Argument(..., help="HTML file to write", dir_okay=False),
+    output: Path = typer.Argument(..., help="HTML file to write"),
     limit: int = typer.Option(
         20, "--limit", "-l", help="How many examples of each kind are drawn", min=0
     ),
@@ -36,12 +39,10 @@ def error_analysis_cli(
 ) -> None:
     """Report the errors of a trained pipeline by kind, each with its sentences."""
     setup_gpu(use_gpu, silent=True)
-    try:
-        analysis = find_errors(model, data)
-        page = error_report(analysis, title=f"Errors of {model} on {data.name}", limit=limit)
-        write_text(output, page)
-    except (ValueError, OSError) as error:
-        msg.fail("Can't report errors", str(error), exits=1)
+    check_output(output, [model, data])
+    analysis = find_errors(model, data)
+    page = error_report(analysis, title=f"Errors of {model} on {data.name}", limit=limit)
+    write_text(output, page)
     print_errors(analysis)
     msg.good(f"{len(analysis.comparisons):,} texts -> {output}")
 
@@ -49,12 +50,13 @@ def error_analysis_cli(
 def find_errors(model: str, data: Path) -> Analysis:
     """Compare what a pipeline finds with annotation, as `nlp.evaluate` does.
 
-    RAISES (ValueError): A file that is missing, not a .spacy file or without annotation.
+    RAISES (ValueError): A file that is missing, not a .spacy file or without annotation; or a
+        pipeline that is missing or has no component `joint_ner_re`.
     """
     next(read_docs([data]), None)  # before the pipeline is loaded, which takes its time
     fix_random_seed()
-    nlp = spacy.util.load_model(model)
-    examples = predict(nlp, JointCorpus(data)(nlp))
+    nlp = load_pipeline(model, any_source=True)
+    examples = predict(nlp, read_examples(nlp, data))
     check_annotated(examples, data)
     return analyze(examples, **comparison_of(nlp))
 

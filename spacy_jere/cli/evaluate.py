@@ -3,16 +3,25 @@
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-import spacy.util
 import srsly
 import typer
 from spacy.cli._util import setup_gpu
 from thinc.api import fix_random_seed
-from wasabi import msg
 
 from ..evaluation.scorer import Scores
-from ..training.corpus import JointCorpus
-from ._util import joint_components, percent, print_table, write_text
+from ..formats._writing import check_output
+from ._util import (
+    check_annotated,
+    command,
+    joint_components,
+    load_pipeline,
+    msg,
+    percent,
+    print_table,
+    read_docs,
+    read_examples,
+    write_text,
+)
 
 _HEADER = ("", "P", "R", "F")
 _SUMMARY = (
@@ -25,16 +34,17 @@ _SUMMARY = (
 )
 
 
+@command("Can't evaluate")
 def evaluate_cli(
     model: str = typer.Argument(..., help="Model name or path"),
-    data: Path = typer.Argument(..., help="Annotated .spacy file or folder", exists=True),
-    output: Optional[Path] = typer.Option(
-        None, "--output", "-o", help="JSON file for all scores", dir_okay=False
-    ),
+    data: Path = typer.Argument(..., help="Annotated .spacy file or folder"),
+    output: Optional[Path] = typer.Option(None, "--output", "-o", help="JSON file for all scores"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Evaluate a trained pipeline on entities and relations."""
     setup_gpu(use_gpu, silent=True)
+    if output is not None:
+        check_output(output, [model, data])
     scores = evaluate(model, data)
     print_scores(scores)
     if output is not None:
@@ -43,13 +53,21 @@ def evaluate_cli(
 
 
 def evaluate(model: str, data: Path) -> Scores:
-    """RETURNS (Scores): Those of `nlp.evaluate`, and `parameters`, the size of each component."""
+    """Score a pipeline.
+
+    RETURNS (Scores): Those of `nlp.evaluate`, and `parameters`, the size of each component.
+    RAISES (ValueError): A file that is missing, not a .spacy file or without annotation; or a
+        pipeline that is missing or has no component `joint_ner_re`.
+    """
     # Deferred, as it imports torch: `python -m spacy` itself must stay quick.
     from ..models.joint import n_trainable
 
+    next(read_docs([data]), None)  # before the pipeline is loaded, which takes its time
     fix_random_seed()
-    nlp = spacy.util.load_model(model)
-    scores: Scores = nlp.evaluate(list(JointCorpus(data)(nlp)))
+    nlp = load_pipeline(model)
+    examples = read_examples(nlp, data)
+    check_annotated(examples, data)
+    scores: Scores = nlp.evaluate(examples)
     components = joint_components(nlp).items()
     scores["parameters"] = {name: n_trainable(pipe.model) for name, pipe in components}
     return scores

@@ -1,17 +1,16 @@
 """`python -m spacy jere extract`: the entities and relations of raw text, as a table."""
 
-import sys
 from pathlib import Path
 from typing import Iterable, List, Tuple
 
-import spacy.util
 import typer
 from spacy.tokens import Doc, Span
-from wasabi import msg
 
-from ._util import print_table
+from ..relations import get_relations
+from ._util import command, load_pipeline, msg, print_table, read_text_lines
 
 
+@command("Can't extract")
 def extract_cli(
     model: str = typer.Argument(..., help="Model name or path"),
     texts: Path = typer.Argument(
@@ -19,14 +18,8 @@ def extract_cli(
     ),
 ) -> None:
     """Print the entities and relations found in raw text."""
-    if str(texts) == "-":
-        lines = sys.stdin.read().splitlines()
-    elif texts.is_file():
-        lines = texts.read_text(encoding="utf-8-sig").splitlines()
-    else:
-        msg.fail("No such file", str(texts), exits=1)
-    nlp = spacy.util.load_model(model)
-    print_docs(nlp.pipe(line.strip() for line in lines if line.strip()))
+    lines = read_text_lines(texts)  # before the pipeline is loaded, which takes its time
+    print_docs(load_pipeline(model, any_source=True).pipe(lines))
 
 
 def print_docs(docs: Iterable[Doc]) -> None:
@@ -39,7 +32,7 @@ def print_docs(docs: Iterable[Doc]) -> None:
 
 def table_rows(doc: Doc) -> List[Tuple[str, str, str, str]]:
     """Make a row of each relation, then of each entity without relations."""
-    relations = doc._.relations or ()
+    relations = get_relations(doc) or ()
     related = {(end.start_char, end.end_char) for x in relations for end in (x.head, x.tail)}
     rows = [
         (_named(x.head), x.label_, _named(x.tail), "" if x.score is None else f"{x.score:.2f}")

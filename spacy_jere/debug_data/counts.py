@@ -9,7 +9,10 @@ from ..relations import (
     DEFAULT_SPANS_KEY,
     Mention,
     StoredRelation,
-    entity_mentions,
+    annotated_mentions,
+    annotated_relations,
+    entity_scores,
+    has_annotated_group,
     mention_span,
     stored_relations,
 )
@@ -45,7 +48,8 @@ def count_labels(docs: Iterable[Doc]) -> "Counter[Tuple[str, str]]":
     """
     counts: Counter[Tuple[str, str]] = Counter({(kind, ""): 0 for kind in COUNTED})
     for doc in docs:
-        entities = [span.label_ for span in doc.spans.get(DEFAULT_SPANS_KEY, doc.ents)]
+        found = entity_scores(doc, DEFAULT_SPANS_KEY)
+        entities = [x.label for x in found] if found else [span.label_ for span in doc.ents]
         relations = [relation.label for relation in stored_relations(doc) or ()]
         counts["texts", ""] += 1
         counts["tokens", ""] += len(doc)
@@ -94,13 +98,13 @@ class SplitCounter:
         self.totals["tokens"] += len(doc)
         has_sentences = len(doc) > 0 and bool(doc.has_annotation("SENT_START"))
         self.totals["documents_with_sentences"] += has_sentences
-        annotated = doc.has_annotation("ENT_IOB") or self.spans_key in doc.spans
+        annotated = doc.has_annotation("ENT_IOB") or has_annotated_group(doc, self.spans_key)
         self.totals["documents_without_entity_annotation"] += len(doc) > 0 and not annotated
         sentences = [start for start, _ in doc_windows(doc, "sentence")]
-        spans = {x: mention_span(doc, x) for x in entity_mentions(doc, self.spans_key)}
+        spans = {x: mention_span(doc, x) for x in annotated_mentions(doc, self.spans_key)}
         self._add_entities(list(spans.values()), sentences)
         self._add_overlaps(list(spans.values()))
-        stored = stored_relations(doc)
+        stored = annotated_relations(doc)
         self.totals["documents_without_relation_annotation"] += stored is None
         self.totals["documents_without_relations"] += stored == []
         if stored is not None:

@@ -50,7 +50,6 @@ def write_docs(
     path = Path(path)
     writer = find_writer(path, format)
     check_options(writer.write, options, Errors.E325, writer.NAME)
-    path.parent.mkdir(parents=True, exist_ok=True)
     writer.write(docs, path, **options)
 
 

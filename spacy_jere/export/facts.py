@@ -4,6 +4,8 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
+from ..errors import Errors
+from ..formats import SourceError
 from ..formats.user_data import ID_KEY
 from ..relations import get_relations
 from ..windows import doc_windows, window_of
@@ -23,6 +25,11 @@ COLUMNS = (
     "sentence",
 )
 Row = Tuple[Union[str, int, float, None], ...]
+# Tokens on either side of an end. No text, however long, makes rows longer than that.
+DEFAULT_CONTEXT = 100
+# Characters per token of context, for texts with tokens that are very long
+_TOKEN_LENGTH = 20
+_GAP = " … "
 
 
 class Fact(NamedTuple):
@@ -32,8 +39,7 @@ class Fact(NamedTuple):
     head, tail: The two ends, with their entity labels.
     label: The relation label.
     score: The probability; None for an annotation.
-    passage: All sentences from one end to the other, or the whole Doc if it has no sentence
-        boundaries.
+    passages: The text around both ends: one span, or two if the ends are far from each other.
     """
 
     document: str
@@ -41,7 +47,12 @@ class Fact(NamedTuple):
     tail: Span
     label: str
     score: Optional[float]
-    passage: Span
+    passages: Tuple[Span, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The text around both ends, with an ellipsis where some between them is left out."""
+        return _GAP.join(span.text for span in self.passages)
 
     def row(self) -> Row:
         """RETURNS (Row): The values of COLUMNS. Offsets count characters of the Doc."""
@@ -58,7 +69,7 @@ class Fact(NamedTuple):
             tail.start_char,
             tail.end_char,
             self.score,
-            self.passage.text,
+            self.sentence,
         )
 
 
@@ -68,26 +79,63 @@ def document_id(doc: Doc, number: int) -> str:
     return str(number if given is None else given)
 
 
-def doc_facts(doc: Doc, document: str) -> Iterator[Fact]:
-    """RETURNS (Iterator[Fact]): The relations of a Doc; none where they are not annotated."""
+def doc_facts(doc: Doc, document: str, context: int = DEFAULT_CONTEXT) -> Iterator[Fact]:
+    """Read the relations of a Doc.
+
+    context (int): The greatest number of tokens that are shown before, after and between the ends.
+    RETURNS (Iterator[Fact]): The relations; none where they are not annotated.
+    RAISES (SourceError): The context is less than 0.
+    """
+    if context < 0:
+        error = Errors.E327.format(option="context", wanted="0 or more", value=context)
+        raise SourceError(error)
     relations = get_relations(doc)
     if not relations:
         return
     starts = [start for start, _ in doc_windows(doc, "sentence")] + [len(doc)]
     for relation in relations:
         head, tail = relation.head, relation.tail
-        passage = _passage(doc, starts, head, tail)
-        yield Fact(document, head, tail, relation.label_, relation.score, passage)
+        passages = _passages(doc, starts, head, tail, context)
+        yield Fact(document, head, tail, relation.label_, relation.score, passages)
 
 
-def all_facts(docs: Iterable[Doc]) -> Iterator[Fact]:
+def all_facts(docs: Iterable[Doc], context: int = DEFAULT_CONTEXT) -> Iterator[Fact]:
     """RETURNS (Iterator[Fact]): The relations of all Docs, one Doc in memory at a time."""
     for number, doc in enumerate(docs):
-        yield from doc_facts(doc, document_id(doc, number))
+        yield from doc_facts(doc, document_id(doc, number), context)
 
 
-def _passage(doc: Doc, starts: List[int], head: Span, tail: Span) -> Span:
-    """starts (List[int]): The first token of each sentence, and the end of the Doc."""
-    first = window_of(starts, min(head.start, tail.start))
-    last = window_of(starts, max(head.end, tail.end) - 1)
-    return doc[starts[first] : starts[last + 1]]
+def _passages(
+    doc: Doc, starts: List[int], head: Span, tail: Span, context: int
+) -> Tuple[Span, ...]:
+    """Take the sentences of both ends and between them, as far as the context goes.
+
+    starts (List[int]): The first token of each sentence, and the end of the Doc.
+    """
+    first, last = sorted((head, tail), key=lambda span: (span.start, span.end))
+    end = max(first.end, last.end)
+    before = _reach(doc, first.start, starts[window_of(starts, first.start)], context)
+    after = _reach(doc, end - 1, starts[window_of(starts, end - 1) + 1] - 1, context) + 1
+    if last.start <= first.end:
+        return (doc[before:after],)
+    # Both ends see the context between them: what neither sees is left out.
+    seen = _reach(doc, first.end - 1, last.start, context)
+    seen_back = _reach(doc, last.start, first.end - 1, context)
+    if seen + 1 >= seen_back:
+        return (doc[before:after],)
+    return doc[before : seen + 1], doc[seen_back:after]
+
+
+def _reach(doc: Doc, token: int, last: int, context: int) -> int:
+    """RETURNS (int): How far one sees from a token in the direction of another, at most that one:
+    the index of a token."""
+    step = 1 if last > token else -1
+    here, reached, farthest = doc[token], token, context * _TOKEN_LENGTH
+    for i in range(token + step, last + step, step):
+        there = doc[i]
+        n_characters = there.idx - here.idx
+        n_characters = n_characters + len(there) - len(here) if step > 0 else -n_characters
+        if abs(i - token) > context or n_characters > farthest:
+            break
+        reached = i
+    return reached

@@ -5,8 +5,8 @@ from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Name
 from spacy.tokens import Doc, Span
 
 from ..formats._writing import import_optional
-from ..relations import DEFAULT_SPANS_KEY, mention
-from .facts import Fact, doc_facts, document_id
+from ..relations import DEFAULT_SPANS_KEY, mention, scored_entities
+from .facts import DEFAULT_CONTEXT, Fact, doc_facts, document_id
 
 Key = Callable[[Span], Hashable]
 
@@ -58,6 +58,7 @@ def read_graph(
     key: Key,
     lone_entities: bool,
     spans_key: str,
+    context: int,
 ) -> Iterator[DocGraph]:
     """Read Docs one by one.
 
@@ -65,14 +66,15 @@ def read_graph(
     key (Callable[[Span], Hashable]): Mentions with the same key are one node.
     lone_entities (bool): Whether entities without relations become nodes.
     spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
+    context (int): The greatest number of tokens that are shown around the ends of a relation.
     RETURNS (Iterator[DocGraph]): The part of each Doc.
     """
     for number, doc in enumerate(docs):
         document = document_id(doc, number)
-        facts = list(doc_facts(doc, document))
+        facts = list(doc_facts(doc, document, context))
         spans = [span for fact in facts for span in (fact.head, fact.tail)]
         if lone_entities:
-            spans += [*doc.ents, *doc.spans.get(spans_key, ())]
+            spans += [span for span, _ in scored_entities(doc, spans_key)]
         by_mention = {mention(span): span for span in sorted(spans, key=mention)}
         found = {x: _node(nodes, key, span) for x, span in by_mention.items()}
         edges = [Edge(found[mention(x.head)], found[mention(x.tail)], x) for x in facts]
@@ -85,6 +87,7 @@ def to_networkx(
     key: Key = label_and_text,
     lone_entities: bool = True,
     spans_key: str = DEFAULT_SPANS_KEY,
+    context: int = DEFAULT_CONTEXT,
 ) -> Any:
     """Make a networkx graph of the entities and relations of Docs.
 
@@ -97,7 +100,14 @@ def to_networkx(
     networkx = import_optional("networkx", "networkx")
     graph = networkx.MultiDiGraph()
     nodes: Dict[Hashable, Node] = {}
-    parts = read_graph(docs, nodes, key=key, lone_entities=lone_entities, spans_key=spans_key)
+    parts = read_graph(
+        docs,
+        nodes,
+        key=key,
+        lone_entities=lone_entities,
+        spans_key=spans_key,
+        context=context,
+    )
     for number, edge in enumerate(edge for part in parts for edge in part.edges):
         # A key of its own for each edge: GraphML uses it as the id, which is unique in a file.
         attributes = edge_attributes(edge.fact)
@@ -116,7 +126,7 @@ def edge_attributes(fact: Fact) -> Dict[str, Any]:
     attributes: Dict[str, Any] = {
         "label": fact.label,
         "document": fact.document,
-        "sentence": fact.passage.text,
+        "sentence": fact.sentence,
         "head_start": fact.head.start_char,
         "head_end": fact.head.end_char,
         "tail_start": fact.tail.start_char,

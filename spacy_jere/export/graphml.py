@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 
 from ..formats._writing import import_optional, whole_file
 from ..relations import DEFAULT_SPANS_KEY
+from .facts import DEFAULT_CONTEXT
 from .graph import Key, label_and_text, to_networkx
 
 NAME = "graphml"
@@ -27,13 +28,16 @@ def write(
     key: Key = label_and_text,
     lone_entities: bool = True,
     spans_key: str = DEFAULT_SPANS_KEY,
+    context: int = DEFAULT_CONTEXT,
 ) -> None:
     """Write the graph of `to_networkx`. The arguments are those of `read_graph`.
 
     RAISES (ImportError): networkx is not installed.
     """
     networkx = import_optional("networkx", NAME)
-    graph = to_networkx(docs, key=key, lone_entities=lone_entities, spans_key=spans_key)
+    graph = to_networkx(
+        docs, key=key, lone_entities=lone_entities, spans_key=spans_key, context=context
+    )
     for _, attributes in graph.nodes(data=True):
         _make_writable(attributes)
     for *_, attributes in graph.edges(data=True):

@@ -9,16 +9,23 @@ from spacy.tokens import Doc
 from ..errors import Errors
 from ..formats import SourceError
 from ..formats._writing import import_optional, whole_file
-from .facts import COLUMNS, all_facts
+from .facts import COLUMNS, DEFAULT_CONTEXT, all_facts
 
 NAME = "parquet"
 WRITES = ".parquet"
 
 
-def write(docs: Iterable[Doc], path: Union[str, Path], *, batch_size: int = 50_000) -> None:
+def write(
+    docs: Iterable[Doc],
+    path: Union[str, Path],
+    *,
+    batch_size: int = 50_000,
+    context: int = DEFAULT_CONTEXT,
+) -> None:
     """Write the relations of Docs, in their order. Reads the Docs one by one.
 
     batch_size (int): The number of relations that are held in memory, and of a row group.
+    context (int): The greatest number of tokens that are shown around the ends of a relation.
     RAISES (SourceError): A batch of no relations.
     RAISES (ImportError): pyarrow is not installed.
     """
@@ -28,7 +35,7 @@ def write(docs: Iterable[Doc], path: Union[str, Path], *, batch_size: int = 50_0
     pyarrow = import_optional("pyarrow", NAME)
     parquet = import_optional("pyarrow.parquet", NAME)
     schema = _schema(pyarrow)
-    rows = (fact.row() for fact in all_facts(docs))
+    rows = (fact.row() for fact in all_facts(docs, context))
     with whole_file(path) as part, parquet.ParquetWriter(part, schema) as writer:
         while batch := list(islice(rows, batch_size)):
             arrays = [pyarrow.array(x, field.type) for x, field in zip(zip(*batch), schema)]

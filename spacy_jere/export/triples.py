@@ -13,16 +13,19 @@ from typing import Any, Dict, Iterable, Union
 from spacy.tokens import Doc, Span
 
 from ..formats._writing import whole_text
-from .facts import Fact, all_facts
+from .facts import DEFAULT_CONTEXT, Fact, all_facts
 
 NAME = "triples"
 WRITES = ".jsonl"
 
 
-def write(docs: Iterable[Doc], path: Union[str, Path]) -> None:
-    """Write the relations of Docs, in their order. Reads the Docs one by one."""
+def write(docs: Iterable[Doc], path: Union[str, Path], *, context: int = DEFAULT_CONTEXT) -> None:
+    """Write the relations of Docs, in their order. Reads the Docs one by one.
+
+    context (int): The greatest number of tokens that are shown around the ends of a relation.
+    """
     with whole_text(path) as file:
-        for fact in all_facts(docs):
+        for fact in all_facts(docs, context):
             file.write(json.dumps(_item(fact), ensure_ascii=False) + "\n")
 
 
@@ -33,7 +36,7 @@ def _item(fact: Fact) -> Dict[str, Any]:
         "relation": fact.label,
         "tail": _end(fact.tail),
         "score": fact.score,
-        "sentence": fact.passage.text,
+        "sentence": fact.sentence,
     }
 
 

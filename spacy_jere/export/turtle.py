@@ -23,6 +23,7 @@ from spacy.tokens import Doc, Span
 from ..errors import Errors
 from ..formats._writing import import_optional, whole_text
 from ..relations import DEFAULT_SPANS_KEY
+from .facts import DEFAULT_CONTEXT
 from .graph import DocGraph, Edge, Key, Node, label_and_text, read_graph
 
 NAME = "turtle"
@@ -49,6 +50,7 @@ def write(
     key: Key = label_and_text,
     lone_entities: bool = True,
     spans_key: str = DEFAULT_SPANS_KEY,
+    context: int = DEFAULT_CONTEXT,
 ) -> None:
     """Write the triples of `to_rdflib`, with its arguments. Reads the Docs one by one.
 
@@ -56,7 +58,9 @@ def write(
     RAISES (ValueError): The base can't begin an IRI.
     """
     writer = _Triples(base)
-    triples = writer.all(docs, key=key, lone_entities=lone_entities, spans_key=spans_key)
+    triples = writer.all(
+        docs, key=key, lone_entities=lone_entities, spans_key=spans_key, context=context
+    )
     with whole_text(path) as file:
         file.writelines(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in _PREFIXES.items())
         for _, of_subject in groupby(triples, key=lambda triple: triple[0]):
@@ -70,6 +74,7 @@ def to_rdflib(
     key: Key = label_and_text,
     lone_entities: bool = True,
     spans_key: str = DEFAULT_SPANS_KEY,
+    context: int = DEFAULT_CONTEXT,
 ) -> Any:
     """Make an rdflib graph of the entities and relations of Docs.
 
@@ -79,6 +84,7 @@ def to_rdflib(
         the key; the parts of a tuple follow one another: entity/PERSON/Ada.
     lone_entities (bool): Whether entities without relations are included.
     spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
+    context (int): The greatest number of tokens that are shown around the ends of a relation.
     RETURNS (rdflib.Graph): The triples.
     RAISES (ImportError): rdflib is not installed.
     RAISES (ValueError): The base can't begin an IRI.
@@ -87,7 +93,10 @@ def to_rdflib(
     graph = writer.rdflib.Graph()
     for prefix, iri in _PREFIXES.items():
         graph.bind(prefix, iri)
-    for triple in writer.all(docs, key=key, lone_entities=lone_entities, spans_key=spans_key):
+    triples = writer.all(
+        docs, key=key, lone_entities=lone_entities, spans_key=spans_key, context=context
+    )
+    for triple in triples:
         graph.add(triple)
     return graph
 
@@ -158,7 +167,7 @@ class _Triples:
         yield document, name("rdf:type"), name("nif:Context")
         yield document, name("dcterms:identifier"), literal(part.document)
         spans = {_characters(span): span for span, _ in part.mentions}
-        passages = (edge.fact.passage for edge in part.edges)
+        passages = (span for edge in part.edges for span in edge.fact.passages)
         spans.update({_characters(span): span for span in passages})
         for span in spans.values():
             yield from self._place_of(span, document)
@@ -193,7 +202,7 @@ class _Triples:
         yield statement, name("rdf:subject"), head
         yield statement, name("rdf:predicate"), relation
         yield statement, name("rdf:object"), tail
-        for span in (edge.fact.passage, edge.fact.head, edge.fact.tail):
+        for span in (*edge.fact.passages, edge.fact.head, edge.fact.tail):
             yield statement, name("prov:wasDerivedFrom"), self._place(document, span)
         if score is not None:
             confidence = self.rdflib.Literal(score, datatype=name("xsd:double"))

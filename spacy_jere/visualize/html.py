@@ -4,7 +4,7 @@ import html
 import unicodedata
 from typing import List, Sequence
 
-from .picture import SYMBOLS, Picture, is_rtl
+from .picture import SYMBOLS, Picture, is_rtl, shown_text
 
 MEANINGS = {
     "right": "right",
@@ -135,8 +135,9 @@ def direction_of(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """RETURNS (str): The text with markup escaped and characters replaced that XML forbids."""
-    return html.escape("".join(_allowed(char) for char in text))
+    """RETURNS (str): The text with markup escaped, and characters replaced that XML forbids or that
+    turn the direction of what follows."""
+    return html.escape("".join(_allowed(char) for char in shown_text(text)))
 
 
 def _allowed(char: str) -> str:

@@ -19,6 +19,9 @@ from ..relations import Mention, mention, stored_relations
 
 SYMBOLS = {RIGHT: "✓", MISSED: "○", SPURIOUS: "✕"}  # for people who don't see the colours
 _AROUND = 240  # characters on either side, if there are no sentence boundaries
+# They turn the direction of what follows, also of what doesn't belong to the text.
+BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_REPLACED = str.maketrans(dict.fromkeys(BIDI_CONTROLS, "\ufffd"))
 _RTL_CLASSES, _STRONG_CLASSES = {"R", "AL"}, {"L", "R", "AL"}
 
 
@@ -78,6 +81,12 @@ class Picture(NamedTuple):
         return is_rtl(self.text)
 
 
+def shown_text(text: str) -> str:
+    """RETURNS (str): The text as it is drawn, of the same length: characters that turn the
+    direction become U+FFFD. Right-to-left text needs none of them."""
+    return text.translate(_REPLACED)
+
+
 def is_rtl(text: str) -> bool:
     """RETURNS (bool): Whether most letters are of a script written from right to left."""
     classes = [unicodedata.bidirectional(char) for char in text]
@@ -97,7 +106,7 @@ def picture_of(doc: Doc, spans_key: str) -> Picture:
     marks = [Mark(*end, scores[end]) for end in ends]
     place = {end: i for i, end in enumerate(ends)}
     links = [Link(place[x.head], place[x.tail], x.label, x.score) for x in relations]
-    return Picture(doc, doc.text, marks, links)
+    return Picture(doc, shown_text(doc.text), marks, links)
 
 
 def compared_picture(
@@ -115,7 +124,7 @@ def picture_of_comparison(comparison: Comparison) -> Picture:
 
     Ends of relations that weren't judged as entities have no status.
     """
-    text = comparison.doc.text
+    text = shown_text(comparison.doc.text)
     marks = [Mark(*thing, *more) for thing, *more in _sides(comparison.entities or [])]
     place = {Mention(*mark[:3]): i for i, mark in enumerate(marks)}
     links = []

@@ -75,6 +75,7 @@ def test_all_is_printed(corpus):
     assert '[components.joint_ner_re.schema.MET] head = ["PER"] tail = ["PER"]' in output
 
 
+@pytest.mark.slow
 def test_train_alone_is_enough(corpus):
     code, output = run("-t", corpus[0])
     assert (code, "dev" in output) == (0, False)
@@ -102,6 +103,7 @@ def test_config_names_paths_and_settings(config, corpus):
     assert "more than" not in run(path, "-w", "2")[1]
 
 
+@pytest.mark.slow
 def test_options_go_before_the_config(config, corpus):
     assert "PERSON" in run(config(corpus[0]), "--train", corpus[1])[1]
 
@@ -136,6 +138,7 @@ def test_texts_that_occur_twice_are_listed(corpus):
     )
 
 
+@pytest.mark.slow
 def test_output_may_be_plain(corpus):
     output = run("-t", corpus[0], "--no-format")[1]
     assert "documents 1,200" in output and "\x1b" not in output and "✔" not in output

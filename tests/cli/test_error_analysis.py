@@ -53,6 +53,7 @@ def test_totals_are_those_of_evaluate(model, data, tmp_path):
         assert row[-3:] == [f"{100 * scores[f'{prefix}_{key}']:.2f}" for key in "prf"]
 
 
+@pytest.mark.slow
 def test_prints_and_writes_every_kind(model, data, tmp_path):
     output = tmp_path / "new" / "out.html"
     code, printed = run(model, data, output, "--limit", "1")
@@ -84,9 +85,11 @@ def test_errors_say_what_is_wrong(model, tmp_path, annotate):
     assert code == 1 and "E353" in output and not (tmp_path / "o.html").exists()
 
 
-def test_a_pipeline_without_the_component(data, tmp_path):
+@pytest.mark.slow
+def test_a_pipeline_with_relations_from_another_component(data, tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Ada"}])
+    nlp.add_pipe("no_relations")
     nlp.to_disk(tmp_path / "ruler")
     code, output = run(tmp_path / "ruler", data, tmp_path / "out.html")
     assert code == 0 and "entity missed" in output

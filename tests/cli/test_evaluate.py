@@ -20,6 +20,7 @@ def model_and_data(trained, tmp_path):
     return tmp_path / "model", tmp_path / "data.spacy"
 
 
+@pytest.mark.slow
 def test_prints_every_table_and_writes_every_score(model_and_data, tmp_path):
     model, data = model_and_data
     output = tmp_path / "made" / "scores.json"

@@ -62,6 +62,7 @@ def test_many_files_and_folders_are_read_in_order(save, tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_format_can_be_named(save, tmp_path, name):
     path = save("a.spacy", ("Ada", "Bo"))
@@ -82,6 +83,7 @@ def test_options_reach_the_writer(save, tmp_path):
     assert (rdflib.URIRef("urn:x:entity/PER/Ada"), None, None) in graph
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "args, code",
     [

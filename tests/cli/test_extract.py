@@ -21,6 +21,7 @@ def pipeline(tmp_path_factory):
     nlp = spacy.blank("en")
     patterns = [{"label": "PER", "pattern": "Ada"}, {"label": "LOC", "pattern": "New Oslo"}]
     nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.add_pipe("no_relations")
     path = tmp_path_factory.mktemp("pipeline")
     nlp.to_disk(path)
     return str(path)
@@ -53,6 +54,7 @@ def test_table_of_nothing(nlp):
     assert table_rows(nlp("")) == table_rows(nlp("Nothing.")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ["Ada sleeps.\n\n  Visit New Oslo!  \n", "Ada sleeps.\r\nVisit New Oslo!"]
 )

@@ -15,6 +15,7 @@ def pipeline(tmp_path_factory):
     nlp = spacy.blank("en")
     patterns = [{"label": "PER", "pattern": "Ada"}, {"label": "LOC", "pattern": "New Oslo"}]
     nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.add_pipe("no_relations")
     path = tmp_path_factory.mktemp("pipeline")
     nlp.to_disk(path)
     return path
@@ -55,6 +56,7 @@ ANNOTATED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, content",
     [
@@ -101,6 +103,7 @@ def test_a_pipeline_with_the_component(trained, tmp_path, write):
     assert "Ada → LIVES_IN → New Oslo, score " in output.read_text(encoding="utf8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, content, options, said",
     [

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
+from spacy_jere.relations import StoredRelation, mention, store_relations
+
 VOCAB = Vocab()
 
 
@@ -15,7 +17,8 @@ def make_doc(words, relations, ents=(), groups=(), starts=None, spaces=None, id=
     if groups:
         doc.spans["joint_ner_re"] = [Span(doc, *x) for x in groups]
     if relations is not None:
-        doc._.relations = [(Span(doc, *h), Span(doc, *t), x, s) for h, t, x, s in relations]
+        ends = ((mention(Span(doc, *h)), mention(Span(doc, *t)), x, s) for h, t, x, s in relations)
+        store_relations(doc, [StoredRelation(*x) for x in ends])  # labels may be missing
     if id is not None:
         doc.user_data["id"] = id
     return doc

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_jere.export.csv_table import write
+from spacy_jere.export.csv_table import without_formulas, write
 
 HEADER = [
     "document", "head", "head_label", "head_start", "head_end", "relation",
@@ -44,10 +44,44 @@ def test_without_relations_there_is_a_header(tmp_path, hard_docs, which):
     assert read(tmp_path / "out.csv") == [HEADER]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_anything_comes_back(any_docs, rows_of, tmp_path_factory, data):
     docs = data.draw(any_docs)
     path = tmp_path_factory.mktemp("any") / "out.csv"
-    write(docs, path)
+    write(docs, path, raw=True)
     assert rows(path) == rows_of(docs)
+
+
+FORMULAS = [
+    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\ufeff=1", "＝1", "＠x", "=",
+    "-",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("place", ["word", "entity label", "relation", "id"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_formulas_are_texts_unless_they_are_wanted(tmp_path, new_doc, formula, place, raw):
+    word = formula if place == "word" else "Ada"
+    label = formula if place == "entity label" else "PER"
+    relation = formula if place == "relation" else "MET"
+    id = formula if place == "id" else "7"
+    doc = new_doc([word, "met", "Bo"], [((0, 1, label), (2, 3, "PER"), relation, 0.5)], id=id)
+    write([doc], tmp_path / "out.csv", raw=raw)
+    ((document, head, head_label, *_, found_relation, _, _, _, _, score, sentence),) = [
+        (x[0], x[1], x[2], x[5], *x[6:10], x[10], x[11]) for x in read(tmp_path / "out.csv")[1:]
+    ]
+    cells = {"word": head, "entity label": head_label, "relation": found_relation, "id": document}
+    assert cells.pop(place) == (formula if raw else f"'{formula}")
+    assert not any(x.startswith("'") for x in cells.values())
+    if place == "word":
+        assert sentence.startswith(formula if raw else f"'{formula}")
+    assert score == "0.5"
+
+
+@pytest.mark.parametrize("text", ["a=b", "1-2", "'=1", "", "Ada", "(=1)", "…", "#x", "e@x.org"])
+def test_other_texts_are_as_they_are(text):
+    assert without_formulas([text, 7, -7, None, -0.5]) == (text, 7, -7, None, -0.5)

@@ -47,6 +47,7 @@ def test_characters_that_xml_forbids_are_replaced(tmp_path, new_doc, word, writt
     assert node[1]["text"] == written
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_anything_can_be_read(any_docs, tmp_path_factory, data):

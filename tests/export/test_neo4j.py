@@ -71,13 +71,40 @@ def test_no_docs_make_headers(tmp_path):
     assert read(tmp_path / "out") == ({}, [])
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_anything_comes_back(any_docs, rows_of, tmp_path_factory, data):
     docs = data.draw(any_docs)
     folder = tmp_path_factory.mktemp("any") / "out"
-    write(docs, folder)
+    write(docs, folder, raw=True)
     wanted = [
         (d, with_single_labels(h), x, with_single_labels(t), *r) for d, h, x, t, *r in rows_of(docs)
     ]
     assert read(folder)[1] == wanted
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_formulas_are_texts_unless_they_are_wanted(tmp_path, new_doc, raw):
+    ends = (0, 1, "=PER"), (2, 3, "PER")
+    doc = new_doc(["@Ada", "met", "-Bo"], [(*ends, "+MET", None)], id="=7")
+    write([doc], tmp_path / "out", raw=raw)
+    nodes, relations = read(tmp_path / "out")
+    mark = "" if raw else "'"
+    assert list(nodes.values()) == [(f"{mark}@Ada", f"{mark}=PER"), (f"{mark}-Bo", "PER")]
+    ((document, _, label, _, _, sentence),) = relations
+    assert (document, label) == (f"{mark}=7", f"{mark}+MET")
+    assert sentence == f"{mark}@Ada met -Bo"
+
+
+def test_both_tables_are_replaced_together(tmp_path, new_doc):
+    def failing():
+        yield new_doc(["Ada", "met", "Bo"], [((0, 1, "P"), (2, 3, "P"), "MET", None)])
+        raise RuntimeError
+
+    write([], tmp_path / "out")
+    before = {x.name: x.read_bytes() for x in (tmp_path / "out").iterdir()}
+    with pytest.raises(RuntimeError):
+        write(failing(), tmp_path / "out")
+    assert {x.name: x.read_bytes() for x in (tmp_path / "out").iterdir()} == before
+    assert len(before) == 2

@@ -33,6 +33,7 @@ def test_text_stays_readable(tmp_path, hard_docs):
     assert "🏠" in (tmp_path / "out.json").read_text(encoding="utf8")
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_anything_comes_back(any_docs, tmp_path_factory, data):

@@ -44,6 +44,7 @@ def test_batches_are_row_groups(tmp_path, hard_docs, hard_rows, batch_size, grou
     assert rows(tmp_path / "out.parquet") == hard_rows
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_anything_comes_back(any_docs, rows_of, tmp_path_factory, data):

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,8 +39,8 @@ def test_no_docs_make_an_empty_file(tmp_path):
 
 
 def test_ends_can_be_set_as_relations_again(tmp_path, hard_docs):
-    write(hard_docs[1:2], tmp_path / "out.jsonl")
-    doc = hard_docs[1]
+    write(hard_docs[:1], tmp_path / "out.jsonl")
+    doc = hard_docs[0]
     before = doc._.relations
     doc._.relations = [
         {"head": x["head"], "tail": x["tail"], "label": x["relation"], "score": x["score"]}
@@ -53,6 +54,7 @@ def test_text_stays_readable(tmp_path, hard_docs):
     assert "🏠" in (tmp_path / "out.jsonl").read_text(encoding="utf8")
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_anything_comes_back(any_docs, rows_of, tmp_path_factory, data):

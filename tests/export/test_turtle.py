@@ -171,6 +171,7 @@ def test_nothing_is_an_empty_graph(tmp_path, hard_docs, which):
     assert len(read(tmp_path / "out.ttl")) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_anything_can_be_read_and_names_stay_apart(any_docs, tmp_path_factory, data):

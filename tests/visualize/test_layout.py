@@ -171,6 +171,7 @@ def test_arcs_go_on_over_lines():
     assert set(parts[0][1:-1]) <= {(True, True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reach", [3, 199])
 def test_long_text_is_drawn_whole(reach):
     layout = check(long_doc(reach=reach), 900.0)
@@ -226,6 +227,7 @@ def docs(draw):
     return doc
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(docs(), st.sampled_from([320.0, 450.0, 900.0]))
 def test_any_text(doc, width):

@@ -10,7 +10,8 @@ import spacy
 from spacy.displacy.render import DEFAULT_LABEL_COLORS
 from spacy.training import Example
 
-from spacy_jere.visualize import render, to_svg
+from spacy_jere.evaluation.error_analysis import analyze
+from spacy_jere.visualize import error_report, render, to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -95,6 +96,7 @@ def test_comparison_has_three_colours(found, gold):
     assert "legend" not in render(found).split("</style>")[1]
 
 
+@pytest.mark.slow
 def test_an_example_can_be_the_gold(found, gold):
     of_doc, of_example = (
         render(found, options={"gold": [x]}) for x in (gold, Example(found, gold))
@@ -146,6 +148,7 @@ def test_page_is_whole(found, style):
     assert "<title>A &lt; B</title>" in page and 'charset="utf-8"' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["arcs", "table"])
 @pytest.mark.parametrize("docs", [[], [""], ["No entity here.", "", " \n"]])
 def test_nothing_to_draw(docs, style):
@@ -211,3 +214,33 @@ def test_a_notebook_shows_it(found, notebook, monkeypatch):
     assert len(notebook) == 2 and all("tex2jax_ignore" in x for x in notebook)
     assert render(found, jupyter=False).startswith("<div")
     assert len(notebook) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("control", list("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+def test_controls_of_direction_stay_text(annotate, control):
+    """They would turn what follows, also the labels and words of others."""
+    words = f"{control}Ada met B{control}o {control}"
+    doc = annotate(
+        spacy.blank("en").vocab,
+        words,
+        [(0, 1, f"PER{control}"), (2, 3, "PER"), (3, 4, "OTHER")],
+        [(0, 1, f"MET{control}"), (1, 2, "X")],
+    )
+    title = {"title": f"A{control}title"}
+    drawn = [
+        *(render(doc, style=x, page=True, options=title) for x in ("arcs", "table")),
+        render(doc, options={"gold": [doc]}),
+        to_svg(doc),
+        error_report(analyze([Example(doc, doc)]), title=f"A{control}title"),
+        error_report(analyze([Example(annotate(doc.vocab, words, [], []), doc)])),
+    ]
+    assert not any(control in page for page in drawn)
+    assert all("\ufffdAda" in page for page in (*drawn[:4], drawn[5]))
+    widths = re.findall(r'textLength="([^"]*)"', drawn[3])
+    assert widths and all(float(x) > 0 for x in widths)
+
+
+def test_marks_that_right_to_left_texts_need_stay(annotate):
+    doc = annotate(spacy.blank("he").vocab, "דוד\u200f גר ב\u200eOslo", [(0, 1, "PER")], [])
+    assert "\u200f" in to_svg(doc) and "\u200e" in to_svg(doc)

@@ -87,6 +87,7 @@ def test_nothing_to_report():
     assert rows(next(root.iter("table")))[1][1:6] == ["0"] * 5
 
 
+@pytest.mark.slow
 def test_nothing_comes_from_elsewhere(page):
     assert set(re.findall(r"https?://[^\"'\s<]+", page)) <= {"http://www.w3.org/2000/svg"}
     assert not re.search(r"<script|<link|<img|url\(|@import| on\w+=", page)
