@@ -543,7 +543,7 @@ def test_transformer_inside_the_model(inside, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "entry",
-    [{"../x": b""}, {"/tmp/x": b""}, {"x.py": b""}, {"kwargs": {"trust_remote_code": True}}],
+    [{"../x": b""}, {"/etc/x": b""}, {"x.py": b""}, {"kwargs": {"trust_remote_code": True}}],
     ids=str,
 )
 def test_transformer_inside_the_model_is_checked(inside, entry):
