@@ -15,7 +15,7 @@ Private names of other libraries in this file:
 
 from collections import defaultdict
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, Dict, List, Tuple, cast
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple, cast
 
 import numpy
 import torch
@@ -40,16 +40,24 @@ from ...errors import Errors
 from ..storage import LoadError, naming
 from ..stored_model import StoredModel
 from ..types import Array1d
-from .transformer_shim import TransformerShim, load_pretrained
-from .word_pieces import Reading, read_spans
+from .encoder_input import frame_of, make_rows, max_pieces_of
+from .pretrained import load_pretrained
+from .transformer_shim import TransformerShim
+from .word_pieces import Reading, check_tokenizer, read_spans
 
+# Others, such as what decoders keep for the next word, aren't made of one row for each sequence.
+_OUTPUTS = ("last_hidden_state", "pooler_output", "hidden_states", "attentions")
+# Word pieces, padding included, that are read at once in prediction.
+_PIECES_AT_ONCE = 1 << 13
+# The first DeBERTa masks with a number that bfloat16 can't hold.
+_NO_BFLOAT16 = ("deberta",)
 _FILE = "The saved model of the transformer component (its file 'model')"
 
 
 class TokenTransformer(StoredModel[List[Doc], Any], TransformerModel):
     """The arguments are those of `build_transformer_model_v1`."""
 
-    from_config = ("name", "bfloat16")
+    from_config = ("name", "bfloat16", "stride", "gradient_checkpointing")
 
     def __init__(
         self,
@@ -60,6 +68,8 @@ class TokenTransformer(StoredModel[List[Doc], Any], TransformerModel):
         mixed_precision: bool,
         grad_scaler_config: Dict[str, Any],
         bfloat16: bool,
+        stride: Optional[int],
+        gradient_checkpointing: bool,
     ):
         shim = TransformerShim(
             HFObjects(None, None, None, tokenizer_config, transformer_config),
@@ -90,6 +100,8 @@ class TokenTransformer(StoredModel[List[Doc], Any], TransformerModel):
                 "has_transformer": False,
                 "replace_listener": _refuse_replacement,
                 "bfloat16": bfloat16,
+                "stride": stride,
+                "gradient_checkpointing": gradient_checkpointing,
             },
         )
 
@@ -115,11 +127,10 @@ class TokenTransformer(StoredModel[List[Doc], Any], TransformerModel):
     _init_transformer_config = _init_tokenizer_config
 
     @property
-    def max_pieces(self) -> int:
-        """How many word pieces the transformer reads at once, special tokens included."""
-        limit: int = self.tokenizer.model_max_length
-        positions = getattr(self.transformer.config, "max_position_embeddings", None)
-        return min(limit, positions or limit)
+    def max_pieces(self) -> Optional[int]:
+        """How many word pieces the transformer reads at once, special tokens included; None for any
+        number."""
+        return max_pieces_of(self.tokenizer, self.transformer)
 
 
 def _init(model: Any, X: Any = None, Y: Any = None) -> Any:
@@ -128,8 +139,27 @@ def _init(model: Any, X: Any = None, Y: Any = None) -> Any:
         found = load_pretrained(
             model.attrs["name"], own._init_tokenizer_config, own._init_transformer_config
         )
+        check_tokenizer(found.tokenizer)
+        kind = found.transformer.config.model_type
+        if model.attrs["bfloat16"] and kind in _NO_BFLOAT16:
+            raise ValueError(Errors.E453.format(name=model.attrs["name"], kind=kind))
         model.attrs["set_transformer"](model, found)
+        _set_checkpointing(model)
     return model
+
+
+def _set_checkpointing(model: Any) -> None:
+    """RAISES (ValueError): The transformer can't do it."""
+    wanted, transformer = model.attrs["gradient_checkpointing"], model.transformer
+    if transformer.is_gradient_checkpointing == wanted:
+        return
+    if not wanted:
+        transformer.gradient_checkpointing_disable()
+    elif transformer.supports_gradient_checkpointing:
+        transformer.gradient_checkpointing_enable({"use_reentrant": False})
+    else:
+        kind = transformer.config.model_type
+        raise ValueError(Errors.E454.format(name=model.attrs["name"], kind=kind))
 
 
 def _refuse_replacement(model: Any) -> Any:
@@ -137,15 +167,18 @@ def _refuse_replacement(model: Any) -> Any:
 
 
 def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable[[Any], List[Doc]]]:
-    spans = model.attrs["get_spans"](docs)
-    readings = read_spans(model.tokenizer, spans, model.max_pieces)
-    wordpieces = _wordpieces(model.tokenizer, readings)
+    readings = _read(model, docs)
+    rows = make_rows(model.tokenizer, model.transformer, readings)
+    wordpieces = WordpieceBatch(rows.strings, rows.ids, rows.mask, rows.lengths, rows.types)
+    if is_train:
+        _set_checkpointing(model)
     with _precision(model):
         if is_train or model.layers[0].shims[0]._mixed_precision:
             output, backprop_output = model.layers[0](wordpieces, is_train)
         else:
             output, backprop_output = _predict(model.transformer, wordpieces), _no_backprop
-    align, data = _split(docs, readings, wordpieces, output)
+    n_before = len(frame_of(model.tokenizer).before.ids)
+    align, data = _split(docs, readings, wordpieces, output, n_before)
     nested: List[List[Span]] = [[] for _ in docs]
     for reading in readings:
         nested[reading.doc].append(reading.span)
@@ -159,6 +192,14 @@ def _forward(model: Any, docs: List[Doc], is_train: bool) -> Tuple[Any, Callable
         return docs
 
     return batch, backprop
+
+
+def _read(model: Any, docs: List[Doc]) -> List[Reading]:
+    frame, limit = frame_of(model.tokenizer), model.max_pieces
+    if limit is not None:
+        limit -= len(frame.before.ids) + len(frame.after.ids)
+    spans = model.attrs["get_spans"](docs)
+    return read_spans(model.tokenizer, spans, limit, model.attrs["stride"])
 
 
 def _make_room_for_gradients(data: List[Any]) -> None:
@@ -201,64 +242,59 @@ def _precision(model: Any) -> ContextManager[Any]:
 
 
 def _predict(transformer: Any, wordpieces: Any) -> Any:
-    """What the layer of spacy-transformers does, without a change of all modules' mode and back."""
+    """What the layer of spacy-transformers does, without a change of all modules' mode and back.
+    Many sequences, such as the windows of a long text, are read in parts."""
     if transformer.training:
         transformer.eval()
-    device = transformer.device
-    inputs = {
-        "input_ids": torch.as_tensor(wordpieces.input_ids, device=device),
-        "attention_mask": torch.as_tensor(wordpieces.attention_mask, device=device),
+    given = {
+        "input_ids": wordpieces.input_ids,
+        "attention_mask": wordpieces.attention_mask,
+        "token_type_ids": wordpieces.token_type_ids,
     }
-    if wordpieces.token_type_ids is not None:
-        inputs["token_type_ids"] = torch.as_tensor(wordpieces.token_type_ids, device=device)
+    inputs = {
+        key: torch.as_tensor(x, device=transformer.device)
+        for key, x in given.items()
+        if x is not None
+    }
+    n_rows, n_pieces = wordpieces.input_ids.shape
+    at_once = max(1, _PIECES_AT_ONCE // max(1, n_pieces))
     with torch.no_grad():
-        return transformer(**inputs)
+        if n_rows <= at_once:
+            return transformer(**inputs)
+        parts = [
+            transformer(**{key: x[i : i + at_once] for key, x in inputs.items()})
+            for i in range(0, n_rows, at_once)
+        ]
+    names = [key for key in _OUTPUTS if parts[0].get(key) is not None]
+    return ModelOutput({key: _joined([part[key] for part in parts]) for key in names})
+
+
+def _joined(values: List[Any]) -> Any:
+    if isinstance(values[0], tuple):
+        return tuple(torch.cat(x) for x in zip(*values))
+    return torch.cat(values)
 
 
 def _no_backprop(d_output: Any) -> None:
     return None
 
 
-def _wordpieces(tokenizer: Any, readings: List[Reading]) -> Any:
-    """RETURNS (WordpieceBatch): Padded, with special tokens."""
-    before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
-    rows = [[*before, *(i for x in r.pieces for i in x.ids), *after] for r in readings]
-    lengths = [len(row) for row in rows]
-    longest = max(lengths, default=0)
-    ids = numpy.full((len(rows), longest), tokenizer.pad_token_id, dtype="int64")
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-    strings = [
-        [
-            tokenizer.cls_token,
-            *(x for token in r.pieces for x in token.strings),
-            tokenizer.sep_token,
-            *([tokenizer.pad_token] * (longest - length)),
-        ]
-        for r, length in zip(readings, lengths)
-    ]
-    mask = numpy.arange(longest) < numpy.asarray(lengths).reshape((-1, 1))
-    types = numpy.zeros_like(ids) if "token_type_ids" in tokenizer.model_input_names else None
-    return WordpieceBatch(
-        strings, cast(Any, ids), cast(Any, mask.astype("f")), lengths, cast(Any, types)
-    )
-
-
 def _split(
-    docs: List[Doc], readings: List[Reading], wordpieces: Any, output: Any
+    docs: List[Doc], readings: List[Reading], wordpieces: Any, output: Any, n_before: int
 ) -> Tuple[Ragged, List[Any]]:
-    """RETURNS: The alignment of the batch, and TransformerData of each Doc."""
+    """n_before: Special tokens in front of each sequence.
+    RETURNS: The alignment of the batch, and TransformerData of each Doc."""
     n_pieces = wordpieces.input_ids.shape[1]
-    states = {key: _arrays(value) for key, value in output.items() if value is not None}
+    states = {key: _arrays(output[key]) for key in _OUTPUTS if output.get(key) is not None}
     n_readings = numpy.bincount([r.doc for r in readings], minlength=len(docs)).tolist()
     data, aligned, row = [], [], 0
     for doc, n in zip(docs, n_readings):
         if not n:
             data.append(TransformerData.empty())
-            aligned.append(_alignment(len(doc), [], n_pieces))
+            aligned.append(_alignment(len(doc), [], n_pieces, n_before))
             continue
         own = slice(row, row + n)
-        align = _alignment(len(doc), readings[own], n_pieces)
+        align = _alignment(len(doc), readings[own], n_pieces, n_before)
         state = ModelOutput({key: _part(value, own) for key, value in states.items()})
         data.append(TransformerData(wordpieces[own], state, align))
         aligned.append(Ragged(cast(Any, align.dataXd + row * n_pieces), align.lengths))
@@ -270,20 +306,25 @@ def _split(
     return whole, data
 
 
-def _alignment(n_tokens: int, readings: List[Reading], n_pieces: int) -> Ragged:
-    """RETURNS: For each token of a Doc its word pieces in all readings, counted row by row."""
+def _alignment(n_tokens: int, readings: List[Reading], n_pieces: int, n_before: int) -> Ragged:
+    """RETURNS: For each token of a Doc its word pieces in all readings that it is taken from,
+    counted row by row."""
     tokens: List[Array1d] = [numpy.zeros(0, dtype="int64")]
     places: List[Array1d] = [numpy.zeros(0, dtype="int64")]
     for row, reading in enumerate(readings):
-        sizes = [len(x.ids) for x in reading.pieces]
-        own = numpy.arange(reading.span.start, reading.span.end)
-        tokens.append(numpy.repeat(own, sizes))
-        places.append(row * n_pieces + 1 + numpy.arange(sum(sizes)))
+        sizes = numpy.asarray([len(x.ids) for x in reading.pieces])
+        own = numpy.repeat(numpy.arange(len(sizes)), sizes)
+        place = row * n_pieces + n_before + numpy.arange(len(own))
+        if len(reading.taken) < len(sizes):
+            taken = numpy.isin(own, reading.taken)
+            own, place = own[taken], place[taken]
+        tokens.append(reading.span.start + own)
+        places.append(place)
     token = numpy.concatenate(tokens)
     order = numpy.argsort(token, kind="stable")
     lengths = numpy.bincount(token, minlength=n_tokens)
-    place = numpy.concatenate(places)[order]
-    return Ragged(cast(Any, place.reshape((-1, 1)).astype("i")), cast(Any, lengths.astype("i")))
+    ordered = numpy.concatenate(places)[order]
+    return Ragged(cast(Any, ordered.reshape((-1, 1)).astype("i")), cast(Any, lengths.astype("i")))
 
 
 def _arrays(value: Any) -> Any:

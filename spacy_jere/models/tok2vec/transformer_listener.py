@@ -11,6 +11,7 @@ Private names of other libraries in this file:
 | node name `trfs2arrays`, which `replace_listeners` leaves behind | spacy-transformers | 1.4.0 |
 """
 
+import warnings
 from typing import Any, Callable, List, Literal, Optional, Tuple, cast
 
 import numpy
@@ -20,7 +21,7 @@ from thinc.layers.chain import forward as chain_forward
 from thinc.layers.chain import init as chain_init
 from thinc.types import Floats2d, Ragged
 
-from ...errors import Errors
+from ...errors import Errors, Warnings
 from ..types import Array1d
 
 Combine = Literal["mean", "concatenate"]
@@ -47,7 +48,9 @@ def build_transformer_listener_v1(
     grad_factor (float): Factor on the gradient that is sent to the transformer; 0 freezes it.
     upstream (str): Name of the transformer component; "*" for any.
     context (bool): Put in front of each token's vector the vector of the sequence in which the
-        token was read: of its first word piece, [CLS] in BERT. The vectors are twice as wide then.
+        token was read: of its first word piece, which is [CLS] in BERT and <s> in RoBERTa. The
+        vectors are twice as wide then. Transformers that put no such token in front (XLNet, GPT-2)
+        have no vector of the sequence: the first token's first word piece stands for it.
     RAISES (ValueError): `layers` is empty.
     """
     if layers is not None and not layers:
@@ -109,6 +112,8 @@ def _pooled_forward(
     states: List[Any] = [_flat_state(data) for data in read]
     places = [ops.asarray1i(data.align.dataXd.reshape(-1)) for data in read]
     firsts = [ops.asarray1i(_first_pieces(data)) for data in read]
+    if has_context and any(_begins_with_a_token(data) for data in read):
+        warnings.warn(Warnings.W210, stacklevel=2)
     sizes = numpy.concatenate([data.align.lengths for data in read])
     filled = numpy.nonzero(sizes)[0]
     pieces = ops.xp.concatenate([x[place] for x, place in zip(states, places)])
@@ -160,6 +165,14 @@ def _first_pieces(data: Any) -> Array1d:
     own = numpy.cumsum(lengths) - lengths
     own = numpy.maximum.accumulate(numpy.where(lengths > 0, own, 0))
     return cast(Array1d, places[own] // n_pieces * n_pieces if len(places) else 0 * own)
+
+
+def _begins_with_a_token(data: Any) -> bool:
+    """RETURNS (bool): Whether the first word piece of a sequence belongs to a token."""
+    n_pieces = data.model_output["last_hidden_state"].shape[1]
+    # The listener's stand-in where no transformer has run has empty strings.
+    has_run = any(any(row) for row in data.wordpieces.strings[:1])
+    return has_run and not (data.align.dataXd % n_pieces).all()
 
 
 def _layer_combination(

@@ -1,8 +1,8 @@
-"""How a transformer of transformers is loaded and saved.
+"""How a transformer of transformers is saved, and loaded from what was saved.
 
 What was saved may come from anyone: the shim of spacy-transformers writes stored files under stored
 names, passes stored arguments on, which may ask for code to be run, and unpickles the weights. Here
-a saved transformer is files of a WordPiece tokenizer by known names, settings by known names, and
+a saved transformer is files of a tokenizer by known names, settings by known names, and
 safetensors.
 
 Only `token_transformer.py` imports this module.
@@ -26,7 +26,7 @@ from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.util import get_torch_default_device
 from torch import nn
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from ...errors import Errors
@@ -34,9 +34,7 @@ from ..shim import use_averages
 from ..storage import (
     LoadError,
     State,
-    at_most,
     fit_weights,
-    not_finite,
     reason_of,
     seal,
     unpack,
@@ -45,13 +43,15 @@ from ..storage import (
     weights_from_bytes,
     weights_to_bytes,
 )
+from .pretrained import NO_WEIGHTS, VOCABULARY, switch_off
 
 _SPECIAL_TOKENS = {
     *(f"{x}_token" for x in ("bos", "cls", "eos", "mask", "pad", "sep", "unk")),
     "additional_special_tokens",
 }
-# The files of a WordPiece tokenizer, and for those that hold settings, which ones are kept. Others
-# name code, other files, or templates that transformers writes as files.
+# The files of a tokenizer, and for those that hold settings, which ones are kept. Others name code,
+# other files, or templates that transformers writes as files. All that a fast tokenizer needs is in
+# tokenizer.json.
 _TOKENIZER_FILES = {
     "vocab.txt": None,
     "tokenizer.json": None,
@@ -59,68 +59,51 @@ _TOKENIZER_FILES = {
     "special_tokens_map.json": _SPECIAL_TOKENS,
     "tokenizer_config.json": {
         *_SPECIAL_TOKENS,
+        "add_prefix_space",
         "added_tokens_decoder",
         "clean_up_tokenization_spaces",
         "do_basic_tokenize",
         "do_lower_case",
+        "keep_accents",
         "model_input_names",
         "model_max_length",
         "never_split",
         "padding_side",
+        "remove_space",
+        "split_by_punct",
         "strip_accents",
         "tokenize_chinese_chars",
         "tokenizer_class",
+        "trim_offsets",
         "truncation_side",
     },
 }
-_NO_SETTINGS = {"auto_map", "backbone", "quantization_config"}
+# What spacy-transformers stores beside them: the vocabularies of slow tokenizers. They aren't read.
+_UNREAD_FILES = {
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.model",
+    "vocab.json",
+}
+_NO_SETTINGS = {"auto_map", "backbone", "quantization_config", "reference_compile"}
+# Settings that a kind of transformer reads without having a default for them.
+_DEBERTA = {
+    "attention_head_size": int,
+    "conv_act": str,
+    "conv_groups": int,
+    "conv_kernel_size": int,
+    "embedding_size": int,
+    "norm_rel_ebd": str,
+    "position_buckets": int,
+    "share_att_key": bool,
+    "talking_head": bool,
+}
+_MORE_SETTINGS: Dict[str, Dict[str, type]] = {"deberta": _DEBERTA, "deberta-v2": _DEBERTA}
 # What may stand for a setting whose default is of a type
 _KINDS = {bool: (bool,), int: (int, type(None)), float: (float, int), str: (str,)}
 _TYPES_OF_NUMBERS = ("float64", "float32", "float16", "bfloat16")
-# Of an older transformers, which counted positions among the weights
-_NO_WEIGHTS = "position_ids"
-# More than any transformer has; a config may ask for a million layers.
-_MOST_TENSORS, _MOST_NUMBERS = 20_000, 1 << 42
-
-
-def load_pretrained(
-    name: str, tokenizer_config: Dict[str, Any], transformer_config: Dict[str, Any]
-) -> HFObjects:
-    """Load a transformer by hub name or folder.
-
-    tokenizer_config, transformer_config (Dict[str, Any]): Arguments of its tokenizer and config,
-        from the user's own config. Code that comes with the model is run only where they say
-        `trust_remote_code`.
-    RAISES (ValueError): There is none, or it can't be read.
-    """
-    trusted = transformer_config.get("trust_remote_code", False)
-    try:
-        config = AutoConfig.from_pretrained(
-            name, **{**transformer_config, "trust_remote_code": trusted, "return_dict": True}
-        )
-        tokenizer = AutoTokenizer.from_pretrained(
-            name, **{"trust_remote_code": False, **tokenizer_config}
-        )
-        with at_most(_MOST_TENSORS, _MOST_NUMBERS):
-            transformer, found = AutoModel.from_pretrained(
-                name, config=config, trust_remote_code=trusted, output_loading_info=True
-            )
-    except Exception as error:  # of transformers, the hub, the network, tokenizers, torch
-        raise _no_transformer(name, reason_of(error)) from error
-    missing = [x for x in found["missing_keys"] if "pooler" not in x and _NO_WEIGHTS not in x]
-    if missing:
-        raise _no_transformer(name, f"it lacks the weights '{sorted(missing)[0]}'")
-    names = not_finite(transformer.state_dict())
-    if names:
-        raise _no_transformer(name, f"its weights '{names[0]}' are NaN or infinite")
-    vocabulary = None
-    if getattr(tokenizer, "vocab_file", None):
-        vocabulary = Path(tokenizer.vocab_file).read_bytes()
-    return HFObjects(tokenizer, transformer.to(get_torch_default_device()), vocabulary)
-
-
-def _no_transformer(name: str, reason: str) -> ValueError:
-    return ValueError(Errors.E445.format(name=name, reason=reason))
 
 
 class TransformerShim(HFShim):
@@ -183,7 +166,7 @@ def _tokenizer_files(hf_model: HFObjects) -> Dict[str, Any]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         if hf_model.vocab_file_contents is not None and hasattr(tokenizer, "vocab_file"):
-            vocabulary = folder / tokenizer.vocab_files_names["vocab_file"]
+            vocabulary = folder / VOCABULARY
             vocabulary.write_bytes(hf_model.vocab_file_contents)
             tokenizer.vocab_file = str(vocabulary)
         try:
@@ -206,7 +189,8 @@ def _read_config(stored: Any) -> Any:
     of_others = getattr(cls, "is_composition", False) or getattr(cls, "sub_configs", None)
     if cls is None or kind not in TOKENIZER_MAPPING_NAMES or of_others:
         raise LoadError(Errors.E441, reason=f"{kind!r} is no kind of transformer that reads texts")
-    defaults = cls().to_dict()
+    more = _MORE_SETTINGS.get(str(kind), {})
+    defaults = {**cls().to_dict(), **{name: make() for name, make in more.items()}}
     names = {x for x in defaults if not x.startswith("_")} - _NO_SETTINGS
     settings = {key: stored[key] for key in sorted(names & set(stored))}
     if stored.get("torch_dtype") not in _TYPES_OF_NUMBERS:
@@ -216,7 +200,9 @@ def _read_config(stored: Any) -> Any:
         if kinds is not None and type(value) not in kinds:
             kind = type(defaults[key]).__name__
             raise LoadError(Errors.E441, reason=f"{key} = {value!r} of its config is no {kind}")
-    return _told(partial(cls.from_dict, settings), Errors.E441)
+    config = _told(partial(cls.from_dict, settings), Errors.E441)
+    switch_off(config)
+    return config
 
 
 def _read_tokenizer(stored: Any, config: Any) -> Any:
@@ -225,7 +211,9 @@ def _read_tokenizer(stored: Any, config: Any) -> Any:
         raise LoadError(Errors.E440, reason="it has no tokenizer")
     use_fast = _read_arguments(stored.get("kwargs", {}))
     contents = {
-        name: _file_content(name, content) for name, content in stored.items() if name != "kwargs"
+        name: _file_content(name, content)
+        for name, content in stored.items()
+        if name != "kwargs" and name not in _UNREAD_FILES
     }
     with TemporaryDirectory() as folder:
         for name, content in contents.items():
@@ -240,9 +228,11 @@ def _read_tokenizer(stored: Any, config: Any) -> Any:
         )
         tokenizer = _told(load, Errors.E440)
     ids = [tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id]
-    if not all(isinstance(x, int) for x in ids) or type(tokenizer.model_max_length) is str:
-        raise LoadError(Errors.E440, reason="its tokenizer lacks special tokens")
-    return tokenizer, contents.get("vocab.txt")
+    if not all(isinstance(x, (int, type(None))) for x in ids):
+        raise LoadError(Errors.E440, reason="its tokenizer has special tokens of a wrong kind")
+    if type(tokenizer.model_max_length) is str:
+        raise LoadError(Errors.E440, reason="the length that its tokenizer allows is no number")
+    return tokenizer, contents.get(VOCABULARY)
 
 
 def _read_arguments(stored: Any) -> bool:
@@ -273,7 +263,7 @@ def _file_content(name: Any, content: Any) -> bytes:
 def _build(config: Any, found: State) -> nn.Module:
     make = partial(AutoModel.from_config, config, trust_remote_code=False)
     wanted = wanted_weights(make, found)
-    weights = {key: x for key, x in found.items() if key in wanted or _NO_WEIGHTS not in key}
+    weights = {key: x for key, x in found.items() if key in wanted or NO_WEIGHTS not in key}
     fitted = fit_weights(weights, wanted)
     transformer: nn.Module = _told(make, Errors.E441)
     transformer.load_state_dict(fitted)

@@ -167,8 +167,8 @@ def test_alignment_of_the_batch(make_trf):
 
 
 def test_longer_than_the_positions_is_cut_between_tokens(make_trf):
-    """256 positions, two of them for [CLS] and [SEP]."""
-    nlp = make_trf()
+    """256 positions, two of them for [CLS] and [SEP]; windows that don't overlap."""
+    nlp = make_trf(stride=256)
     words = [f"w{i}" for i in range(300)]
     tokenizer = nlp.get_pipe("transformer").model.tokenizer
     sizes = [len(tokenizer.tokenize(word)) for word in words]
@@ -190,7 +190,7 @@ def test_longer_than_the_positions_is_cut_between_tokens(make_trf):
 @pytest.mark.slow
 @pytest.mark.parametrize("around", [[], ["Rome"], ["Rome"] * 200])
 def test_a_token_of_more_pieces_than_fit_is_shortened(make_trf, around):
-    nlp = make_trf()
+    nlp = make_trf(stride=256)  # windows that don't overlap
     # BERT's own limit on characters would make one [UNK] of it.
     backend = nlp.get_pipe("transformer").model.tokenizer.backend_tokenizer
     wordpiece = backend.model
@@ -206,7 +206,7 @@ def test_a_token_of_more_pieces_than_fit_is_shortened(make_trf, around):
 
 def test_a_token_of_many_pieces_among_others(make_trf):
     """Punctuation splits a word: 150 pieces that begin a part of their own."""
-    nlp = make_trf()
+    nlp = make_trf(stride=256)
     data = read(nlp, words_of(nlp, ["Rome"] * 100 + ["a." * 75] + ["Rome"] * 10))[0]
     assert [len(row) for row in strings(data)] == [202, 172]
     assert data.align.lengths[100] == 150
@@ -260,7 +260,7 @@ def test_kept_pieces_are_forgotten_when_there_are_many(make_trf, monkeypatch):
     monkeypatch.setattr(word_pieces, "_MAX_KEPT", 3)
     for _ in range(2):
         assert same([vectors(x) for x in read(nlp, words_of(nlp, *TEXTS))], expected)
-    kept = word_pieces._splitter(nlp.get_pipe("transformer").model.tokenizer)
+    kept = word_pieces.splitter_of(nlp.get_pipe("transformer").model.tokenizer)
     words = {word for text in TEXTS for word in text.split()}
     assert len(words) > 3 and not kept
 
@@ -292,31 +292,9 @@ def test_hidden_states_come_along(make_trf):
     assert [x.model_output.hidden_states[0].shape[0] for x in (data[0], data[2])] == [1, 1]
 
 
-def test_other_tokenizers_are_refused(tmp_path, make_trf):
-    import tokenizers
-    import transformers
-
-    letters = [chr(i) for i in range(33, 127)]
-    vocabulary = {x: i for i, x in enumerate(["<s>", "</s>", "<unk>", "<pad>", "<mask>", *letters])}
-    backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, [], unk_token="<unk>"))
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        unk_token="<unk>",
-        pad_token="<pad>",
-        cls_token="<s>",
-        sep_token="</s>",
-    )
-    tokenizer.save_pretrained(tmp_path)
-    config = transformers.RobertaConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        intermediate_size=8,
-    )
-    transformers.RobertaModel(config).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"E406.*WordPiece.*PreTrainedTokenizerFast"):
-        make_trf(name=str(tmp_path))("Rome")
+def test_slow_tokenizers_of_other_vocabularies_are_refused(make_trf, encoder_families):
+    with pytest.raises(ValueError, match=r"E406.*fast tokenizer.*RobertaTokenizer"):
+        make_trf(name=encoder_families.folder("roberta"), tokenizer_config={"use_fast": False})
 
 
 def test_listeners_can_not_be_replaced(make_trf, model_config, make_examples):
