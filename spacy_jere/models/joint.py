@@ -14,9 +14,11 @@ from typing import (
     Iterator,
     List,
     Optional,
+    Sequence,
     Tuple,
     Type,
     TypeVar,
+    Union,
     cast,
 )
 
@@ -31,7 +33,17 @@ from ..errors import Errors
 from .shim import TorchShim
 from .storage import LoadError
 from .stored_model import StoredModel
-from .types import Array1d, Candidates, Entities, JointBatch, Proposals, Targets
+from .types import (
+    NO_LIMITS,
+    Array1d,
+    Candidates,
+    Entities,
+    JointBatch,
+    Limits,
+    Proposals,
+    Targets,
+)
+from .upstream import check_initialized, check_upstream
 
 # Tokens, padding included, that go through the head at once in prediction.
 _TOKENS_AT_ONCE = 4096
@@ -48,12 +60,18 @@ class JointHead(nn.Module):
 
     reads_context = False
 
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+    def losses(
+        self, vectors: Tensor, lengths: Tensor, targets: Targets, limits: Limits = NO_LIMITS
+    ) -> Dict[str, Tensor]:
         """RETURNS (Dict[str, Tensor]): One weighted scalar per task that has something to learn."""
         raise NotImplementedError
 
     def candidates(
-        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
+        self,
+        vectors: Tensor,
+        lengths: Tensor,
+        given: Optional[Entities] = None,
+        limits: Limits = NO_LIMITS,
     ) -> Candidates:
         """given (Optional[Entities]): Entities to relate instead of the head's own."""
         raise NotImplementedError
@@ -64,11 +82,12 @@ class JointHead(nn.Module):
         lengths: Tensor,
         targets: Optional[Targets] = None,
         given: Optional[Entities] = None,
+        limits: Limits = NO_LIMITS,
     ) -> Any:
         """RETURNS: Losses where there are targets, else candidates."""
         if targets is not None:
-            return self.losses(vectors, lengths, targets)
-        return self.candidates(vectors, lengths, given)
+            return self.losses(vectors, lengths, targets, limits)
+        return self.candidates(vectors, lengths, given, limits)
 
 
 class StoredJointModel(StoredModel[JointBatch, Any]):
@@ -151,6 +170,7 @@ def has_finite_gradients(model: JointModel) -> bool:
 def _init(model: JointModel, X: Optional[JointBatch] = None, Y: Any = None) -> JointModel:
     """Y: numbers of entity and of relation labels."""
     tok2vec = model.get_ref("tok2vec")
+    check_initialized(tok2vec)
     tok2vec.initialize(X=X.docs if X is not None else None)
     if Y is not None:
         width = tok2vec.get_dim("nO")
@@ -176,12 +196,16 @@ def context_width(tok2vec: Model) -> int:
 
 
 def _forward(
-    model: JointModel, batch: JointBatch, is_train: bool
+    model: JointModel, batch: Union[JointBatch, List[Doc]], is_train: bool
 ) -> Tuple[Any, Callable[[Floats1d], List[Doc]]]:
-    vectors, backprop_vectors = model.get_ref("tok2vec")(batch.docs, is_train)
+    if not isinstance(batch, JointBatch):
+        batch = _whole_docs(batch)
+    tok2vec = model.get_ref("tok2vec")
+    check_upstream(tok2vec, batch.docs, is_train)
+    if not is_train:  # by `predict`, so that nothing is kept for a gradient meanwhile
+        return _predict(model, batch, model.ops.flatten(tok2vec.predict(batch.docs))), _no_backprop
+    vectors, backprop_vectors = tok2vec(batch.docs, is_train)
     flat = model.ops.flatten(vectors)
-    if not is_train:
-        return _predict(model, batch, flat), _no_backprop
     shim = cast(TorchShim, model.shims[0])
     shim.set_dropout(model.attrs["dropout_rate"])
     device = shim.device
@@ -192,7 +216,7 @@ def _forward(
             _tensor(batch.windows[:, 2] - batch.windows[:, 1], device),
             _tensors(batch.targets, device),
         ),
-        kwargs={},
+        kwargs={"limits": batch.limits},
     )
     with _precision(model, device):
         losses, backprop_torch = shim(inputs, is_train)
@@ -214,6 +238,13 @@ def _forward(
 
     values = numpy.asarray([float(x.detach()) for x in losses.values()], dtype="f")
     return values, backprop
+
+
+def _whole_docs(docs: Sequence[Doc]) -> JointBatch:
+    """RETURNS: A batch for prediction, as `spacy debug model` and other users of Thinc models give
+    Docs alone: each is one window."""
+    bounds = [(i, 0, len(doc)) for i, doc in enumerate(docs) if len(doc)]
+    return JointBatch(list(docs), numpy.asarray(bounds, dtype="int64").reshape((-1, 3)))
 
 
 def _precision(model: JointModel, device: torch.device) -> ContextManager[Any]:
@@ -241,7 +272,7 @@ def _predict(model: JointModel, batch: JointBatch, flat: Floats2d) -> Proposals:
         given = None
         if batch.given is not None:
             given = _tensors(_given_in(batch.given, chosen, first - starts[chosen]), device)
-        inputs = (vectors[_tensor(rows, device)], _tensor(sizes, device), None, given)
+        inputs = (vectors[_tensor(rows, device)], _tensor(sizes, device), None, given, batch.limits)
         with _precision(model, device):
             candidates = cast(Candidates, shim.predict(ArgsKwargs(args=inputs, kwargs={})))
         window, start, end, label = (x.cpu().numpy() for x in candidates.entities)

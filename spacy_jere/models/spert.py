@@ -20,13 +20,13 @@ from torch.nn import functional as F
 
 from .joint import JointHead, JointModel, build_joint_model
 from .layers.classifier import expect_none, make_classifier
-from .layers.pair_scores import ordered_pairs, score_in_chunks
+from .layers.pair_scores import PairChunks, score_pairs
 from .layers.settings import Part, require_at_least, require_rate
 from .layers.span_encoder import EncodedTokens, SpanEncoder
 from .layers.span_sampling import sample_pairs, sample_spans
-from .layers.spans import all_spans, classified
+from .layers.spans import classified, span_chunks
 from .shim import Dropout
-from .types import Candidates, Entities, Spans, Targets
+from .types import NO_LIMITS, Candidates, Entities, Limits, Spans, Targets
 
 # Applies a classifier to the x_s of spans, other features behind them: [n_spans, n_labels].
 Classify = Callable[..., Tensor]
@@ -152,30 +152,36 @@ class SpERT(JointHead):
         if n_relation_labels:
             self.relation_classifier = self.make_classifier(self.pair_width, n_relation_labels)
 
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+    def losses(
+        self, vectors: Tensor, lengths: Tensor, targets: Targets, limits: Limits = NO_LIMITS
+    ) -> Dict[str, Tensor]:
         """L = L_s + L_r (equation 5)."""
         encoded = self.encoder(vectors, lengths)
         losses = self.entity_losses(encoded, lengths, targets)
         if self.n_relation_labels:
-            losses.update(self.relation_losses(encoded, targets))
+            losses.update(self.relation_losses(encoded, targets, limits))
         return losses
 
     def candidates(
-        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
+        self,
+        vectors: Tensor,
+        lengths: Tensor,
+        given: Optional[Entities] = None,
+        limits: Limits = NO_LIMITS,
     ) -> Candidates:
         encoded = self.encoder(vectors, lengths)
         if given is None:
             entities, scores = self.find_entities(encoded, lengths)
         else:
             entities, scores = given, vectors.new_ones(len(given.label))
-        heads, tails = ordered_pairs(entities.window)
-        make_pairs = self.pairs_of(encoded, entities)
+        pairs = PairChunks(entities, limits.max_distance)
+        make_pairs = self.pairs_of(encoded, entities, many=pairs.n_parts > 1)
 
         def score(i: Tensor, j: Tensor) -> Tensor:
             return self.relation_probabilities(make_pairs(i, j))
 
-        probabilities = score_in_chunks(score, heads, tails, self.n_relation_labels)
-        return Candidates(entities, scores, heads, tails, probabilities)
+        found = score_pairs(score, pairs, self.n_relation_labels, limits)
+        return Candidates(entities, scores, *found)
 
     # Entities
 
@@ -202,8 +208,14 @@ class SpERT(JointHead):
 
     def find_entities(self, encoded: EncodedTokens, lengths: Tensor) -> Tuple[Entities, Tensor]:
         """RETURNS (Tuple[Entities, Tensor]): The entities; their probabilities, [n_entities]."""
-        spans = all_spans(lengths, self.max_span_width)
-        return classified(spans, self.span_probabilities(self.classify(encoded, spans)))
+        parts = []
+        for tokens, spans in span_chunks(lengths, self.max_span_width):
+            # Counted from the first of the part's tokens
+            here = spans._replace(start=spans.start - tokens.start, end=spans.end - tokens.start)
+            part = encoded._replace(entities=encoded.entities[tokens])
+            parts.append(classified(spans, self.span_probabilities(self.classify(part, here))))
+        entities, scores = zip(*parts)
+        return Entities(*(torch.cat(x) for x in zip(*entities))), torch.cat(scores)
 
     def span_logits(self, classify: Classify) -> Tensor:
         """W_s x_s + b_s (equation 1).
@@ -232,10 +244,15 @@ class SpERT(JointHead):
 
     # Relations
 
-    def relation_losses(self, encoded: EncodedTokens, targets: Targets) -> Dict[str, Tensor]:
+    def relation_losses(
+        self, encoded: EncodedTokens, targets: Targets, limits: Limits
+    ) -> Dict[str, Tensor]:
         """RETURNS (Dict[str, Tensor]): L_r, over related and sampled pairs; 0 without pairs."""
         heads, tails, truth = sample_pairs(
-            targets, n_labels=self.n_relation_labels, n_negatives=self.negative_relations
+            targets,
+            n_labels=self.n_relation_labels,
+            n_negatives=self.negative_relations,
+            max_distance=limits.max_distance,
         )
         if not len(heads):
             return {"re": encoded.context.new_zeros(())}
@@ -252,11 +269,13 @@ class SpERT(JointHead):
         """σ(W_r x_r + b_r) (equation 3). RETURNS: [n_pairs, n_relation_labels]."""
         return torch.sigmoid(self.relation_classifier(x_r))
 
-    def pairs_of(self, encoded: EncodedTokens, entities: Entities) -> MakePairs:
-        """RETURNS (MakePairs): Makes x_r; what belongs to single entities is computed once."""
+    def pairs_of(self, encoded: EncodedTokens, entities: Entities, many: bool = False) -> MakePairs:
+        """many (bool): Whether pairs come in many parts, in prediction.
+        RETURNS (MakePairs): Makes x_r; what belongs to single entities is computed once."""
+        shared = (self.encoder.pair_parts(encoded, entities),) if many else ()
 
         def make_pairs(heads: Tensor, tails: Tensor) -> Tensor:
-            x_r: Tensor = self.dropout(self.encoder.pairs(encoded, entities, heads, tails))
+            x_r: Tensor = self.dropout(self.encoder.pairs(encoded, entities, heads, tails, *shared))
             return x_r
 
         return make_pairs

@@ -29,7 +29,7 @@ from .layers.span_encoder import EncodedTokens
 from .layers.spans import best_overlap
 from .layers.tagging import EntityTagger, find_tagged
 from .spert import Classify, MakePairs, SpERT
-from .types import Entities, Spans, Targets
+from .types import NO_LIMITS, Entities, Limits, Spans, Targets
 
 IouLoss = Literal["smooth_l1", "bce"]
 
@@ -134,16 +134,18 @@ class SpERTMT(SpERT):
         related = is_related_weight and n_relation_labels
         self.is_related = self.make_classifier(self.pair_width, 1) if related else None
 
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+    def losses(
+        self, vectors: Tensor, lengths: Tensor, targets: Targets, limits: Limits = NO_LIMITS
+    ) -> Dict[str, Tensor]:
         """L = L_entity + L_relation + a L_is-entity + b L_is-related + c L_iou + d L_tags."""
-        losses = super().losses(vectors, lengths, targets)
+        losses = super().losses(vectors, lengths, targets, limits)
         return {task: self.weights.get(task, 1.0) * loss for task, loss in losses.items()}
 
     # Part 1
 
-    def pairs_of(self, encoded: EncodedTokens, entities: Entities) -> MakePairs:
+    def pairs_of(self, encoded: EncodedTokens, entities: Entities, many: bool = False) -> MakePairs:
         """x_r' = x_r ∘ z_i ∘ z_j."""
-        make_pairs = super().pairs_of(encoded, entities)
+        make_pairs = super().pairs_of(encoded, entities, many)
         if not self.entity_logits:
             return make_pairs
         z = self.span_logits(self.classify(encoded, entities.spans))

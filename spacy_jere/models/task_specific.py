@@ -8,6 +8,7 @@ Relations are scored for every ordered pair of entities from the last token of e
 entities' labels.
 """
 
+from functools import partial
 from typing import Any, Dict, List, Optional, cast
 
 import torch
@@ -22,16 +23,19 @@ from .kernels.range_maximum import range_maximum
 from .layers.crf import EntityCRF, TagScheme
 from .layers.pair_scores import (
     DistMult,
+    PairChunks,
+    Score,
     both_directions,
-    ordered_pairs,
+    mean_over_pairs,
     related_pairs,
-    score_in_chunks,
+    score_pairs,
 )
+from .layers.range_table import Maxima, RangeTable
 from .layers.settings import Part, require_at_least, require_rate
 from .layers.tagging import Activation, EntityTagger, find_tagged
 from .layers.task_birnn import SharedStates, TaskBiRNN
 from .shim import Dropout
-from .types import Candidates, Entities, Targets
+from .types import NO_LIMITS, Candidates, Entities, Limits, Targets
 
 _DISTANCES = 7
 _DISTANCE_WIDTH = 16
@@ -100,12 +104,18 @@ class TaskSpecificBiRNN(JointHead):
         super().__init__()
         self.networks = nn.ModuleList(Network(**settings) for _ in range(ensemble_size))
 
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
-        each = [network.losses(vectors, lengths, targets) for network in self._networks()]
+    def losses(
+        self, vectors: Tensor, lengths: Tensor, targets: Targets, limits: Limits = NO_LIMITS
+    ) -> Dict[str, Tensor]:
+        each = [network.losses(vectors, lengths, targets, limits) for network in self._networks()]
         return {task: torch.stack([losses[task] for losses in each]).sum() for task in each[0]}
 
     def candidates(
-        self, vectors: Tensor, lengths: Tensor, given: Optional[Entities] = None
+        self,
+        vectors: Tensor,
+        lengths: Tensor,
+        given: Optional[Entities] = None,
+        limits: Limits = NO_LIMITS,
     ) -> Candidates:
         networks = [(x, x.birnn(vectors, lengths)) for x in self._networks()]
         if given is None:
@@ -114,9 +124,16 @@ class TaskSpecificBiRNN(JointHead):
             entities, scores = find_tagged(crf, emissions, lengths)
         else:
             entities, scores = given, vectors.new_ones(len(given.label))
-        heads, tails = ordered_pairs(entities.window)
-        each = [x.relation_scores(states, entities, heads, tails) for x, states in networks]
-        return Candidates(entities, scores, heads, tails, _mean(each))
+        pairs = PairChunks(entities, limits.max_distance)
+        n_relation_labels = networks[0][0].n_relation_labels
+        each = [network.pair_scorer(states, pairs) for network, states in networks]
+        networks.clear()  # the states of a long window take much memory
+
+        def score(i: Tensor, j: Tensor) -> Tensor:
+            return _mean([score_pair(i, j) for score_pair in each])
+
+        found = score_pairs(score, pairs, n_relation_labels, limits)
+        return Candidates(entities, scores, *found)
 
     def _networks(self) -> List["Network"]:
         return cast(List[Network], list(self.networks))
@@ -164,7 +181,9 @@ class Network(nn.Module):
         scored = 2 * re_hidden + 1 + n_relation_labels + (pair_context or 0)
         self.r2 = nn.Linear(scored, n_relation_labels)
 
-    def losses(self, vectors: Tensor, lengths: Tensor, targets: Targets) -> Dict[str, Tensor]:
+    def losses(
+        self, vectors: Tensor, lengths: Tensor, targets: Targets, limits: Limits = NO_LIMITS
+    ) -> Dict[str, Tensor]:
         """L = L_NER + λ L_RE."""
         states = self.birnn(vectors, lengths)
         losses: Dict[str, Tensor] = {}
@@ -174,7 +193,7 @@ class Network(nn.Module):
         if ner_loss is not None:
             losses["ner"] = ner_loss
         if self.n_relation_labels:
-            losses["re"] = self.re_loss_weight * self._re_loss(states, targets)
+            losses["re"] = self.re_loss_weight * self._re_loss(states, targets, limits)
         return losses
 
     def tag_scores(self, states: SharedStates) -> Tensor:
@@ -182,54 +201,57 @@ class Network(nn.Module):
         scores: Tensor = self.tagger(self.birnn.entities(states))
         return scores
 
-    def relation_scores(
-        self, states: SharedStates, entities: Entities, heads: Tensor, tails: Tensor
-    ) -> Tensor:
-        """RETURNS (Tensor): The probability of each label for each pair, [n_pairs,
-        n_relation_labels]."""
-        if not (self.n_relation_labels and len(heads)):
-            return states.tokens.new_zeros(len(heads), self.n_relation_labels)
+    def pair_scorer(self, states: SharedStates, pairs: PairChunks) -> Score:
+        """RETURNS (Score): Gives the probability of each label for some of the pairs."""
+        if not (self.n_relation_labels and pairs.n_tried):
+            none = states.tokens.new_zeros(1, self.n_relation_labels)
+            return lambda i, j: none.expand(len(i), -1)
         h_r = self.birnn.relations(states)
-        return torch.sigmoid(self._relation_logits(h_r, entities, heads, tails))
+        in_table = pairs.n_parts > 1 and self.context is not None
+        maxima = RangeTable(h_r, pairs.entities) if in_table else partial(range_maximum, h_r)
+        logits = self._relation_logits(h_r, pairs.entities, maxima)
+        return lambda i, j: torch.sigmoid(logits(i, j))
 
-    def _relation_logits(
-        self, h_r: Tensor, entities: Entities, heads: Tensor, tails: Tensor
-    ) -> Tensor:
-        """h_r: [n_tokens, re_width]. RETURNS: [n_pairs, n_relation_labels]."""
+    def _relation_logits(self, h_r: Tensor, entities: Entities, maxima: Maxima) -> Score:
+        """h_r: [n_tokens, re_width]; maxima: over ranges of these.
+
+        RETURNS: From pairs to [n_pairs, n_relation_labels]. What belongs to single entities is
+            computed once.
+        """
         # g_i = h^r of the last token ∘ label embedding, [n_entities, entity_width]
         g = torch.cat([h_r[entities.end - 1], self.label_embedding(entities.label)], 1)
         g = self.pair_dropout(g)
         f = self.r1(g)
-
-        def score(i: Tensor, j: Tensor) -> Tensor:
-            return self._pair_logits(h_r, entities, g, f, i, j)
-
-        return score_in_chunks(score, heads, tails, self.n_relation_labels)
+        return lambda i, j: self._pair_logits(maxima, entities, g, f, i, j)
 
     def _pair_logits(
-        self, h_r: Tensor, entities: Entities, g: Tensor, f: Tensor, i: Tensor, j: Tensor
+        self, maxima: Maxima, entities: Entities, g: Tensor, f: Tensor, i: Tensor, j: Tensor
     ) -> Tensor:
         """FFNN(r2)(f_i ∘ f_j ∘ cos(f_i, f_j) ∘ DistMult_1..R(g_i, g_j)), with the context of the
         pair if there is one."""
         cosine = F.cosine_similarity(f[i], f[j]).unsqueeze(1)
         parts = [f[i], f[j], cosine, self.distmult(g[i], g[j])]
         if self.context is not None:
-            parts.append(self.context(h_r, entities, f, i, j))
-        return self.r2(torch.cat(parts, 1))
+            parts.append(self.context(maxima, entities, f, i, j))
+        return cast(Tensor, self.r2(torch.cat(parts, 1)))
 
-    def _re_loss(self, states: SharedStates, targets: Targets) -> Tensor:
+    def _re_loss(self, states: SharedStates, targets: Targets, limits: Limits) -> Tensor:
         """Binary cross-entropy over the labels of every ordered pair of gold entities, mean over
         pairs."""
-        h_r = self.birnn.relations(states)
-        heads, tails = ordered_pairs(targets.entities.window)
-        known = targets.relations_known[targets.entities.window[heads]]
-        heads, tails = heads[known], tails[known]
-        if not len(heads):
+        h_r, entities = self.birnn.relations(states), targets.entities
+        known = targets.relations_known[entities.window]
+        pairs = PairChunks(entities, limits.max_distance, heads=known)
+        if not pairs.n_tried:
             return h_r.new_zeros(())
-        logits = self._relation_logits(h_r, targets.entities, heads, tails)
+        logits_of = self._relation_logits(h_r, entities, partial(range_maximum, h_r))
         relations = both_directions(targets.relations, targets.symmetric)
-        truth = related_pairs(heads, tails, relations, self.n_relation_labels)
-        return F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype))
+
+        def loss(i: Tensor, j: Tensor) -> Tensor:
+            logits = logits_of(i, j)
+            truth = related_pairs(i, j, relations, self.n_relation_labels)
+            return F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype))
+
+        return mean_over_pairs(loss, pairs)
 
 
 class PairContext(nn.Module):
@@ -248,15 +270,16 @@ class PairContext(nn.Module):
         )
 
     def forward(
-        self, vectors: Tensor, entities: Entities, f: Tensor, i: Tensor, j: Tensor
+        self, maxima: Maxima, entities: Entities, f: Tensor, i: Tensor, j: Tensor
     ) -> Tensor:
-        """f: [n_entities, entity_width]; i, j: [n_pairs]. RETURNS: [n_pairs, hidden]."""
+        """maxima: Over ranges of the token vectors; f: [n_entities, entity_width]; i, j: [n_pairs].
+        RETURNS: [n_pairs, hidden]."""
         start = torch.minimum(entities.end[i], entities.end[j])
         end = torch.maximum(entities.start[i], entities.start[j])
-        between = range_maximum(vectors, start, end)
+        between = maxima(start, end)
         # 0, 1-2, 3-6, 7-14, … tokens apart, for each reading order
         apart = (end - start).clamp(min=0) + 1
-        bucket = torch.log2(apart.to(vectors.dtype)).long().clamp(max=_DISTANCES - 1)
+        bucket = torch.log2(apart.to(between.dtype)).long().clamp(max=_DISTANCES - 1)
         backwards = (entities.start[i] > entities.start[j]).long()
         distance = self.distance(bucket + _DISTANCES * backwards)
         return self.layer(torch.cat([between, f[i], f[j], distance], 1))

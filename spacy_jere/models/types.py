@@ -4,7 +4,7 @@
 heads read tensors. `Array` stands for either.
 """
 
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from numpy.typing import NDArray
 from spacy.tokens import Doc
@@ -34,7 +34,7 @@ class Spans(NamedTuple):
 
 
 class Entities(NamedTuple):
-    """Entities of a batch, ordered by window. All of shape [n_entities], integers.
+    """Entities of a batch, ordered by window and start. All of shape [n_entities], integers.
 
     window: The window of each entity.
     start, end: Tokens, counted through all windows of the batch; the end is exclusive.
@@ -89,12 +89,29 @@ class Targets(NamedTuple):
         return self.entities.where(self.flat)
 
 
-class Candidates(NamedTuple):
-    """What a head proposes for a batch of windows, before thresholds. Tensors.
+class Limits(NamedTuple):
+    """Which pairs of entities a head looks at, and which of them it gives back.
 
-    entities: The entities, ordered by window.
+    max_distance: The greatest number of tokens between the two entities of a pair; None for no
+        limit.
+    thresholds: In prediction the least probability of each relation label: pairs that reach none
+        are not kept. None keeps all.
+    """
+
+    max_distance: Optional[int] = None
+    thresholds: Optional[Sequence[float]] = None
+
+
+NO_LIMITS = Limits()
+
+
+class Candidates(NamedTuple):
+    """What a head proposes for a batch of windows. Tensors.
+
+    entities: The entities, ordered by window and start.
     entity_scores: Their probabilities. [n_entities].
-    heads, tails: Ordered pairs, as indices into `entities`. [n_pairs].
+    heads, tails: Ordered pairs, as indices into `entities`: all that the limits allow, and that
+        reach the threshold of a label. [n_pairs].
     relation_scores: Probability of each relation label. [n_pairs, n_relation_labels].
     """
 
@@ -113,12 +130,14 @@ class JointBatch(NamedTuple):
         [n_windows, 3].
     targets: In training.
     given: Entities to relate, in place of the model's own.
+    limits: Which pairs of entities count.
     """
 
     docs: List[Doc]
     windows: Array2d
     targets: Optional[Targets] = None
     given: Optional[Entities] = None
+    limits: Limits = NO_LIMITS
 
 
 class Proposals(NamedTuple):

@@ -19,7 +19,7 @@ from ..errors import Errors, Warnings
 from ..evaluation.scorer import DEFAULT_SCORE_WEIGHTS, Scores
 from ..models.joint import JointModel, has_finite_gradients, n_trainable
 from ..models.storage import naming
-from ..models.types import Entities, Extraction, JointBatch, Proposals
+from ..models.types import Array1d, Entities, Extraction, JointBatch, Limits, Proposals
 from ..relations import DEFAULT_SPANS_KEY, EXTENSION, require_extension
 from ..schema import (
     LEARN,
@@ -66,6 +66,9 @@ subword_features = true
 [model.birnn]
 @layers = "spacy-jere.TaskBiRNN.v1"
 """
+# A window is far longer than those of training if it has more than so many times the tokens of the
+# longest of them, and more than so many tokens.
+FAR_LONGER, LONG_WINDOW = 4, 200
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
 
@@ -79,6 +82,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "thresholds_by_relation": {},
         "overlap": True,
         "window": "sentence",
+        "max_distance": None,
         "spans_key": DEFAULT_SPANS_KEY,
         "schema": None,
         "given_entities": False,
@@ -97,6 +101,7 @@ def make_joint_ner_re(
     thresholds_by_relation: Union[Dict[str, float], List[List[Any]]],
     overlap: bool,
     window: str,
+    max_distance: Optional[int],
     spans_key: Optional[str],
     schema: Union[str, Dict[str, Any], List[Dict[str, Any]], None],
     given_entities: bool,
@@ -118,6 +123,9 @@ def make_joint_ner_re(
         probable of overlapping entities is kept, as in doc.ents.
     window (str): Where relations are looked for: in each "sentence", where sentence boundaries are
         set, or in the whole "doc".
+    max_distance (Optional[int]): The greatest number of tokens between the two entities of a
+        relation, 0 for entities that touch. It bounds the time that long windows take. null for no
+        limit.
     spans_key (Optional[str]): The key of `doc.spans` for all entities, overlapping ones included,
         with their scores. The default key is written only where entities overlap, another one
         always; null writes none. Annotated entities are read from it too.
@@ -145,6 +153,7 @@ def make_joint_ner_re(
         thresholds_by_relation=thresholds_by_relation,
         overlap=overlap,
         window=window,
+        max_distance=max_distance,
         spans_key=spans_key,
         schema=schema,
         given_entities=given_entities,
@@ -173,6 +182,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         thresholds_by_relation: Union[Dict[str, float], List[List[Any]], None] = None,
         overlap: bool = True,
         window: str = "sentence",
+        max_distance: Optional[int] = None,
         spans_key: Optional[str] = DEFAULT_SPANS_KEY,
         schema: SchemaConfig = None,
         given_entities: bool = False,
@@ -186,6 +196,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         self.scorer = scorer
         self.n_updates = 0
         self._rehearsal_model: Optional[JointModel] = None  # spaCy's resume_training sets it
+        self._has_told_of_length = False
         self.cfg = Settings(
             {
                 "ent_threshold": ent_threshold,
@@ -193,6 +204,7 @@ class JointEntityRelationExtractor(TrainablePipe):
                 "thresholds_by_relation": thresholds_by_relation or {},
                 "overlap": overlap,
                 "window": window,
+                "max_distance": max_distance,
                 "spans_key": spans_key,
                 "schema": schema,
                 "given_entities": given_entities,
@@ -279,7 +291,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         chosen = [docs[i] for i in readable]
         windows = self._batch_windows(chosen)
         given = self._given_entities(chosen, windows) if self.cfg["given_entities"] else None
-        proposals: Proposals = self.model.predict(JointBatch(chosen, windows.rows, given=given))
+        proposals = self._propose(chosen, windows, given)
         if given is None:
             proposals = self._beside_presets(chosen, trimmed(proposals, chosen))
         extractions = decode(
@@ -328,8 +340,34 @@ class JointEntityRelationExtractor(TrainablePipe):
         chosen = [docs[i] for i in with_known]
         windows = self._batch_windows(chosen)
         given, scores = to_relate(proposals, presets, with_known, windows, labels)
-        again = self.model.predict(JointBatch(chosen, windows.rows, given=given))
+        again = self._propose(chosen, windows, given)
         return joined(proposals, again, with_known, scores)
+
+    def _propose(
+        self, docs: List[Doc], windows: BatchWindows, given: Optional[Entities]
+    ) -> Proposals:
+        limits = Limits(self._furthest(windows), tuple(self.thresholds.values()))
+        proposals: Proposals = self.model.predict(
+            JointBatch(docs, windows.rows, given=given, limits=limits)
+        )
+        return proposals
+
+    def _furthest(self, windows: BatchWindows) -> Optional[int]:
+        """RETURNS: The greatest distance of a pair that is looked at. Without a setting there is
+        none, but where a window is far longer than those of training: there the model would guess,
+        and pairs grow with the square of the length."""
+        set_distance, learned = self.cfg["max_distance"], self.cfg["longest_window"]
+        if set_distance is not None or learned is None or not self.relation_labels:
+            return cast(Optional[int], set_distance)
+        longest = int((windows.rows[:, 2] - windows.rows[:, 1]).max())
+        furthest = max(FAR_LONGER * learned, LONG_WINDOW)
+        if longest <= furthest:
+            return None
+        if not self._has_told_of_length:
+            self._has_told_of_length = True
+            numbers = {"n": longest, "learned": learned, "furthest": furthest}
+            warnings.warn(Warnings.W220.format(name=self.name, **numbers), stacklevel=4)
+        return cast(int, furthest)
 
     def _given_entities(self, docs: Sequence[Doc], windows: BatchWindows) -> Entities:
         """RETURNS: The entities of doc.ents that can be related."""
@@ -433,7 +471,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         of_docs = [doc_windows(doc, self.cfg["window"]) for doc in docs]
         aligned = []
         for example, windows in zip(examples, of_docs):
-            item = align_example(example, self.cfg["spans_key"], windows)
+            item = align_example(example, self.cfg["spans_key"], windows, self.cfg["max_distance"])
             check_known(example, item, self.entity_labels, self.relation_labels, self.name)
             if self.cfg["given_entities"]:
                 item = item._replace(known=numpy.zeros_like(item.known))
@@ -446,7 +484,12 @@ class JointEntityRelationExtractor(TrainablePipe):
             _index(self.relation_labels),
             set(symmetric_labels(self.schema)),
         )
-        return JointBatch(docs, batch.rows, targets)
+        self._learn_length(batch.rows[:, 2] - batch.rows[:, 1])
+        return JointBatch(docs, batch.rows, targets, limits=Limits(self.cfg["max_distance"]))
+
+    def _learn_length(self, lengths: Array1d) -> None:
+        """lengths: Tokens of windows that are learned from."""
+        self.cfg["longest_window"] = max([self.cfg["longest_window"] or 0, *lengths.tolist()])
 
     # Initialization
 
@@ -466,6 +509,7 @@ class JointEntityRelationExtractor(TrainablePipe):
         validate_get_examples(get_examples, "JointEntityRelationExtractor.initialize")
         # Once more from the start, if need be: labels stay, and new ones may join them.
         self.model.set_dim("nI", cast(int, None), force=True)
+        self.cfg["longest_window"] = None
         if labels is not None:
             data = read_label_data(labels, self.name)
             self._add_labels(data.entities, data.relations)
@@ -495,9 +539,11 @@ class JointEntityRelationExtractor(TrainablePipe):
             examples,
             window=self.cfg["window"],
             spans_key=self.cfg["spans_key"],
+            max_distance=self.cfg["max_distance"],
             schema=parse_schema(self.cfg["schema"]),
         )
         self._add_labels(sorted(found.entity_labels), sorted(found.relation_labels))
+        self.cfg["longest_window"] = found.longest_window
         if self.cfg["schema"] == LEARN:
             self.cfg["learned_schema"] = found.learned_schema
         if found.lost:

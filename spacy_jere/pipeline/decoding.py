@@ -48,20 +48,17 @@ def decode(
     for (doc, start, end, label), score in zip(entities.tolist(), scores.tolist()):
         found_entities[doc].append((start, end, entity_labels[label], score))
 
+    reached = proposals.relation_scores >= numpy.asarray(thresholds)
+    rows, labels = numpy.nonzero(reached)
+    values = proposals.relation_scores[rows, labels]
+    ends = _in_reading_order(pairs[rows], labels, _symmetric(schema, relation_labels))
     allowed = _allowed(schema, entity_labels, relation_labels)
-    probabilities = _join_directions(
-        pairs, proposals.relation_scores, _symmetric(schema, relation_labels)
-    )
-    head_labels, tail_labels = entities[pairs[:, 0], 3], entities[pairs[:, 1], 3]
-    keep = (probabilities >= numpy.asarray(thresholds)) & allowed[:, head_labels, tail_labels].T
-    rows, labels = numpy.nonzero(keep)
-    by_position = numpy.lexsort((labels, pairs[rows, 1], pairs[rows, 0]))
+    keep = allowed[labels, entities[ends[:, 0], 3], entities[ends[:, 1], 3]]
+    ends, labels, values = _most_probable(ends[keep], labels[keep], values[keep])
     found_relations: List[List[ScoredRelation]] = [[] for _ in range(n_docs)]
-    for row, label in zip(rows[by_position].tolist(), labels[by_position].tolist()):
-        head, tail = pairs[row].tolist()
+    for (head, tail), label, value in zip(ends.tolist(), labels.tolist(), values.tolist()):
         doc = int(entities[head, 0])
-        score = float(probabilities[row, label])
-        relation = (head - first[doc], tail - first[doc], relation_labels[label], score)
+        relation = (head - first[doc], tail - first[doc], relation_labels[label], value)
         found_relations[doc].append(relation)
     return [
         _thinned(Extraction(*x), ent_threshold, overlap)
@@ -175,17 +172,21 @@ def _symmetric(schema: Schema, relation_labels: Sequence[str]) -> List[int]:
     return [i for i, x in enumerate(relation_labels) if x in schema and schema[x].symmetric]
 
 
-def _join_directions(pairs: Array2d, scores: Array2d, symmetric: List[int]) -> Array2d:
-    """Give symmetric labels the higher score of both directions, in reading order only."""
-    if not symmetric or not len(pairs):
-        return scores
-    n_entities = int(pairs.max()) + 1
-    keys = pairs[:, 0] * n_entities + pairs[:, 1]
-    order = numpy.argsort(keys)
-    reverse = order[numpy.searchsorted(keys[order], pairs[:, 1] * n_entities + pairs[:, 0])]
-    scores = scores.copy()
-    columns = numpy.asarray(symmetric)
-    joined = numpy.maximum(scores[:, columns], scores[reverse][:, columns])
-    forward = (pairs[:, 0] < pairs[:, 1])[:, None]
-    scores[:, columns] = numpy.where(forward, joined, -1.0)
-    return scores
+def _in_reading_order(pairs: Array2d, labels: Array1d, symmetric: List[int]) -> Array2d:
+    """RETURNS: Head and tail of each relation, for symmetric labels the one that comes first as
+    head. [n_relations, 2]."""
+    turned = numpy.isin(labels, symmetric) & (pairs[:, 0] > pairs[:, 1])
+    return numpy.where(turned[:, None], pairs[:, ::-1], pairs)
+
+
+def _most_probable(
+    ends: Array2d, labels: Array1d, scores: Array1d
+) -> Tuple[Array2d, Array1d, Array1d]:
+    """RETURNS: Each relation once, by head, tail and label, with the higher score of both
+    directions where the label is symmetric."""
+    order = numpy.lexsort((-scores, labels, ends[:, 1], ends[:, 0]))
+    keys = numpy.column_stack([ends, labels])[order]
+    new = numpy.ones(len(keys), dtype=bool)
+    new[1:] = (keys[1:] != keys[:-1]).any(1)
+    order = order[new]
+    return ends[order], labels[order], scores[order]

@@ -38,6 +38,7 @@ class LabelInventory:
     triples: Head label, relation label and tail label of all relations that could be aligned.
     lost: How many entities and relations could not be aligned, by reason.
     trimmed: How many entities begin or end with white space.
+    longest_window: Tokens of the longest window.
     total, unannotated: How many Examples there are, and how many without relation annotation.
     sample: The first Examples.
     """
@@ -46,6 +47,7 @@ class LabelInventory:
     triples: Set[Triple] = field(default_factory=set)
     lost: "Counter[str]" = field(default_factory=Counter)
     trimmed: int = 0
+    longest_window: int = 0
     total: int = 0
     unannotated: int = 0
     sample: List[Example] = field(default_factory=list)
@@ -82,18 +84,24 @@ def read_label_data(data: Any, name: str) -> LabelData:
 
 
 def collect_labels(
-    examples: Iterable[Example], *, window: str, spans_key: Optional[str], schema: Schema
+    examples: Iterable[Example],
+    *,
+    window: str,
+    spans_key: Optional[str],
+    max_distance: Optional[int],
+    schema: Schema,
 ) -> LabelInventory:
     """Read all Examples once.
 
-    window, spans_key (str): The component's settings.
+    window, spans_key, max_distance: The component's settings.
     schema (Schema): The rules that the data has to follow; none if they are still to be learned.
     RETURNS (LabelInventory): The labels, and what can't be learned.
     RAISES (ValueError): The data has a relation that the schema doesn't allow.
     """
     found = LabelInventory()
     for example in examples:
-        aligned = align_example(example, spans_key, doc_windows(example.predicted, window))
+        windows = doc_windows(example.predicted, window)
+        aligned = align_example(example, spans_key, windows, max_distance)
         triples = label_triples(aligned)
         if schema:
             for triple in triples:
@@ -102,6 +110,7 @@ def collect_labels(
         found.triples.update(triples)
         found.lost.update(aligned.lost)
         found.trimmed += aligned.trimmed
+        found.longest_window = max([found.longest_window, *(end - start for start, end in windows)])
         found.total += 1
         found.unannotated += aligned.relations is None
         if len(found.sample) < SAMPLE_SIZE:

@@ -6,7 +6,7 @@ edit of the config, else what the component was saved with.
 """
 
 from copy import deepcopy
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 from weakref import ReferenceType, ref
@@ -24,7 +24,8 @@ LABELS = ("entity_labels", "relation_labels")
 
 
 class Settings(Dict[str, Any]):
-    """The component's `cfg`: its settings, its labels and the schema that it learned.
+    """The component's `cfg`: its settings, its labels, the schema that it learned and the tokens of
+    the longest window that it has learned from.
 
     values (Dict[str, Any]): The settings, as the config has them.
     RAISES (ValueError): A setting that is out of its range or of another type, here and wherever
@@ -36,6 +37,7 @@ class Settings(Dict[str, Any]):
         for key in LABELS:
             self.setdefault(key, [])
         self.setdefault("learned_schema", None)
+        self.setdefault("longest_window", None)
         self.setdefault(CONFIGURED, {})
         self.configured = {key: deepcopy(self[key]) for key in CHECKS if key in self}
         self.nlp: Optional[ReferenceType[Language]] = None
@@ -208,6 +210,14 @@ def _factor(key: str, value: Any) -> float:
     return float(value)
 
 
+def _count(key: str, value: Any) -> Optional[int]:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= 0):
+        wanted = "a whole number from 0 on, or null"
+        raise ValueError(Errors.E211.format(setting=key, wanted=wanted, value=value))
+    return None if value is None else int(value)
+
+
 def _spans_key(key: str, value: Any) -> Optional[str]:
     if value is not None and not (isinstance(value, str) and value):
         wanted = "a string that is not empty, or null"
@@ -245,6 +255,7 @@ CHECKS: Dict[str, Callable[[str, Any], Any]] = {
     "thresholds_by_relation": _probabilities,
     "overlap": _flag,
     "window": _window,
+    "max_distance": _count,
     "spans_key": _spans_key,
     "schema": _schema,
     "given_entities": _flag,
@@ -254,4 +265,5 @@ CHECKS: Dict[str, Callable[[str, Any], Any]] = {
 _OWN: Dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(LABELS, _labels),
     "learned_schema": _learned_schema,
+    "longest_window": _count,
 }

@@ -85,18 +85,23 @@ def batch_windows(docs: Sequence[Doc], windows: Sequence[DocWindows]) -> BatchWi
 
 
 def align_example(
-    example: Example, spans_key: Optional[str], windows: DocWindows
+    example: Example,
+    spans_key: Optional[str],
+    windows: DocWindows,
+    max_distance: Optional[int] = None,
 ) -> AlignedAnnotation:
     """Put the annotation of the reference onto the tokens of the predicted Doc.
 
     windows (DocWindows): Those of the predicted Doc. Relations across two windows can't be learned.
+    max_distance (Optional[int]): The greatest number of tokens between the ends of a relation;
+        those further apart can't be learned. None for no limit.
     """
     known = _known_tokens(example, spans_key)
     starts = [start for start, _ in windows]
     lost: Counter[str] = Counter()
     places, trimmed = _place_entities(example, spans_key, starts, known, lost)
     entities = sorted(set(places.values()))
-    relations = _place_relations(example.reference, places, entities, starts, lost)
+    relations = _place_relations(example.reference, places, entities, starts, lost, max_distance)
     return AlignedAnnotation(entities, known, relations, lost, trimmed)
 
 
@@ -141,6 +146,7 @@ def _place_relations(
     entities: List[TokenSpan],
     starts: List[int],
     lost: "Counter[str]",
+    max_distance: Optional[int],
 ) -> Optional[List[Tuple[int, int, str]]]:
     """Find the entities of each gold relation. `lost` is changed."""
     stored, annotated = stored_relations(gold), annotated_relations(gold)
@@ -158,9 +164,15 @@ def _place_relations(
             lost["relations of an entity with itself"] += 1
         elif window_of(starts, head[0]) != window_of(starts, tail[0]):
             lost["relations across sentences"] += 1
+        elif max_distance is not None and _tokens_between(head, tail) > max_distance:
+            lost[f"relations over more than {max_distance} tokens (max_distance)"] += 1
         else:
             relations.append((index[head], index[tail], relation.label))
     return relations
+
+
+def _tokens_between(head: TokenSpan, tail: TokenSpan) -> int:
+    return max(0, max(head[0], tail[0]) - min(head[1], tail[1]))
 
 
 def make_targets(

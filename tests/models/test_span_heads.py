@@ -9,9 +9,10 @@ from thinc.api import Model
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spacy_jere.models import spert
-from spacy_jere.models.layers import pair_scores
+from spacy_jere.models.layers import pair_scores, spans
 from spacy_jere.models.spert import SpERT, build_spert_v1, create_span_classifier_v1
 from spacy_jere.models.spert_mt import SpERTMT, build_spert_mt_v1
+from spacy_jere.models.types import Limits
 
 BUILDERS = {SpERT: build_spert_v1, SpERTMT: build_spert_mt_v1}
 LAYERS = [{}, {"shared_layers": 1, "ner_layers": 1, "re_layers": 1}]
@@ -154,6 +155,38 @@ def test_pairs_in_chunks(make_head, spert_batch, monkeypatch, at_once):
         head.candidates(*spert_batch.inputs(), given=given).relation_scores, whole
     )
     assert len(calls) == -(-len(spert_batch.pairs) // at_once)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 5, 11])
+@pytest.mark.parametrize("layers", LAYERS)
+def test_spans_in_parts(make_head, spert_batch, monkeypatch, at_once, layers):
+    head = make_head(**layers).eval()
+    with torch.no_grad():
+        whole = head.candidates(*spert_batch.inputs())
+        monkeypatch.setattr(spans, "_TOKENS_AT_ONCE", at_once)
+        found = head.candidates(*spert_batch.inputs())
+    assert len(whole.entities.start) > 3
+    for x, y in zip(found.entities, whole.entities):
+        assert torch.equal(x, y)
+    assert torch.allclose(found.entity_scores, whole.entity_scores)
+    assert torch.allclose(found.relation_scores, whole.relation_scores)
+
+
+@pytest.mark.parametrize("span_ends", [False, True])
+@pytest.mark.parametrize("max_distance", [None, 0, 1])
+def test_pairs_in_parts_within_a_distance(
+    make_head, spert_batch, monkeypatch, span_ends, max_distance
+):
+    head = make_head(span_ends=span_ends).eval()
+    thresholds = [0.9] * 3 if max_distance is None else None
+    given, limits = spert_batch.entities(), Limits(max_distance, thresholds)
+    with torch.no_grad():
+        whole = head.candidates(*spert_batch.inputs(), given, limits)
+        monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", 3)
+        found = head.candidates(*spert_batch.inputs(), given, limits)
+    assert 0 < len(whole.heads) < len(spert_batch.pairs)
+    assert torch.equal(found.heads, whole.heads) and torch.equal(found.tails, whole.tails)
+    assert torch.allclose(found.relation_scores, whole.relation_scores)
 
 
 # Long windows

@@ -6,6 +6,7 @@ from itertools import permutations
 import pytest
 import torch
 
+from spacy_jere.models.layers import pair_scores
 from spacy_jere.models.layers.span_sampling import sample, sample_pairs, sample_spans
 from spacy_jere.models.types import Entities, Targets
 
@@ -78,6 +79,11 @@ def test_negatives_are_neither_gold_nor_without_annotation(max_width, unknown):
     assert seen == possible(max_width, unknown)
 
 
+def test_no_negative_covers_a_token_without_annotation():
+    """At its first, inner or last place."""
+    assert set(negatives_of(draw_spans(unknown=(5,), n_negatives=100))) == possible(3, (5,))
+
+
 def test_entities_on_tokens_without_annotation_are_not_learned():
     drawn = draw_spans(unknown=(9, 10, 11, 12))
     assert [row for row in drawn if row[3] >= 0] == [GOLD[0], GOLD[1], GOLD[3]]
@@ -106,6 +112,7 @@ def test_hard_negatives_are_preferred_up_to_half():
         assert found[0] >= 3 and found[2] >= 3
         assert n_hard(seed, 20) == there  # fewer than half
     assert min(n_hard(seed, 6, False)[2] for seed in range(20)) < 3
+    assert min(n_hard(seed, 6)[0] for seed in range(20)) < 6
 
 
 @pytest.mark.slow
@@ -136,12 +143,20 @@ def test_the_seed_of_torch_decides(draw):
 
 
 def draw_pairs(
-    seed=0, rows=GOLD, relations=RELATIONS, symmetric=(), known=(1, 1, 1), n_labels=3, n_negatives=4
+    seed=0,
+    rows=GOLD,
+    relations=RELATIONS,
+    symmetric=(),
+    known=(1, 1, 1),
+    n_labels=3,
+    n_negatives=4,
+    **limits,
 ):
     """RETURNS: Head, tail and the labels of each pair."""
     targets = make_targets(rows, (), relations, symmetric, known)
     torch.manual_seed(seed)
-    heads, tails, truth = sample_pairs(targets, n_labels=n_labels, n_negatives=n_negatives)
+    settings = {"n_labels": n_labels, "n_negatives": n_negatives, **limits}
+    heads, tails, truth = sample_pairs(targets, **settings)
     labels = [tuple(torch.nonzero(row)[:, 0].tolist()) for row in truth]
     return list(zip(heads.tolist(), tails.tolist(), labels))
 
@@ -201,9 +216,42 @@ def test_no_pairs(rows):
     assert draw_pairs(rows=rows, relations=[]) == []
 
 
+def test_preferred_rows_of_one_window_take_no_place_of_another():
+    torch.manual_seed(0)
+    window = torch.tensor([0] * 50 + [1] * 50)
+    assert Counter(window[sample(window, 10, window == 1)].tolist()) == {0: 10, 1: 10}
+
+
 def test_sample_is_ascending():
     torch.manual_seed(0)
     window = torch.tensor([0] * 5 + [3] * 2 + [4] * 9)
     rows = sample(window, 3)
     assert rows.tolist() == sorted(rows.tolist())
     assert Counter(window[rows].tolist()) == {0: 3, 3: 2, 4: 3}
+
+
+@pytest.mark.parametrize("n_negatives", [0, 1, 7, 100])
+@pytest.mark.parametrize("at_once", [1, 4, 30])
+@pytest.mark.parametrize("max_distance", [None, 1])
+def test_pairs_in_parts_are_those_of_all(monkeypatch, n_negatives, at_once, max_distance):
+    """The same draws, however many pairs are there at once."""
+    relations = [(0, 1, 2), (0, 1, 0), (3, 2, 1), (8, 7, 0)]
+    settings = {"rows": MANY, "relations": relations, "symmetric": [1]}
+    settings.update(n_negatives=n_negatives, max_distance=max_distance)
+    whole = [draw_pairs(seed, **settings) for seed in range(5)]
+    monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", at_once)
+    assert [draw_pairs(seed, **settings) for seed in range(5)] == whole
+
+
+@pytest.mark.parametrize("max_distance", [0, 1, 2, 3, 99])
+def test_no_pairs_beyond_the_distance(max_distance):
+    def apart(i, j):
+        return max(MANY[i][1], MANY[j][1]) - min(MANY[i][2], MANY[j][2])
+
+    pairs = [
+        (i, j)
+        for i, j in permutations(range(len(MANY)), 2)
+        if MANY[i][0] == MANY[j][0] and apart(i, j) <= max_distance
+    ]
+    drawn = draw_pairs(rows=MANY, n_negatives=99, max_distance=max_distance)
+    assert [x[:2] for x in drawn] == pairs

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spacy_jere.models.layers import spans as module
-from spacy_jere.models.layers.spans import all_spans, among, best_overlap, classified
+from spacy_jere.models.layers.spans import all_spans, among, best_overlap, classified, span_chunks
 from spacy_jere.models.types import Spans
 
 LENGTHS = [[], [1], [3], [1, 1], [4, 1, 6], [2, 12, 3]]
@@ -35,6 +35,19 @@ def test_all_spans(lengths, max_width):
     assert rows_of(found) == every_span(lengths, max_width)
 
 
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("max_width", [1, 2, 100])
+@pytest.mark.parametrize("at_once", [1, 4, 17, 100])
+def test_span_chunks(monkeypatch, lengths, max_width, at_once):
+    monkeypatch.setattr(module, "_TOKENS_AT_ONCE", at_once)
+    parts = list(span_chunks(torch.tensor(lengths, dtype=torch.long), max_width))
+    assert [row for _, part in parts for row in rows_of(part)] == every_span(lengths, max_width)
+    assert len(parts) == -(-sum(lengths) // at_once)
+    for tokens, part in parts:
+        assert tokens.start <= part.start.min() and part.end.max() <= tokens.stop
+        assert len(set(part.start.tolist())) <= at_once
+
+
 @pytest.mark.parametrize("others", [[], [(0, 0, 2)], [(0, 1, 3), (1, 3, 4), (1, 3, 9), (1, 4, 6)]])
 def test_among(others):
     rows = every_span([3, 4], 3)
@@ -49,9 +62,10 @@ def iou(a, b):
 
 
 @pytest.mark.parametrize("at_once", [1, 5, 1 << 14])
+@pytest.mark.parametrize("limit", ["_ROWS_AT_ONCE", "_CELLS_AT_ONCE"])
 @pytest.mark.parametrize("others", [[], [(0, 0, 2)], [(0, 1, 3), (1, 3, 4), (1, 3, 7), (1, 4, 6)]])
-def test_best_overlap_is_the_best_intersection_over_union(monkeypatch, at_once, others):
-    monkeypatch.setattr(module, "_ROWS_AT_ONCE", at_once)
+def test_best_overlap_is_the_best_intersection_over_union(monkeypatch, at_once, limit, others):
+    monkeypatch.setattr(module, limit, at_once)
     rows = every_span([3, 4], 4)
     expected = [max((iou(row, other) for other in others), default=0.0) for row in rows]
     assert best_overlap(make_spans(rows), make_spans(others)).tolist() == pytest.approx(expected)

@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 pytest.importorskip("spacy_transformers")
 
 from spacy_jere import scored_entities
-from spacy_jere.models.layers.pair_scores import ordered_pairs
+from spacy_jere.models.layers.pair_scores import PairChunks
 from spacy_jere.models.layers.spans import all_spans
 from spacy_jere.models.spert_checkpoint import import_spert, read_checkpoint
 from spacy_jere.models.types import Entities
@@ -70,7 +70,7 @@ def probabilities(nlp, doc, entities):
     of_spans = head.span_probabilities(head.classify(encoded, spans)).tolist()
     names = list(zip(spans.start.tolist(), spans.end.tolist()))
     columns = torch.tensor([(0, *x, 0) for x in entities], dtype=torch.long).reshape(-1, 4).T
-    heads, tails = ordered_pairs(columns[0])
+    heads, tails = PairChunks(Entities(*columns)).part(0)
     make_pairs = head.pairs_of(encoded, Entities(*columns))
     of_pairs = head.relation_probabilities(make_pairs(heads, tails)).tolist()
     pairs = [(entities[i], entities[j]) for i, j in zip(heads.tolist(), tails.tolist())]

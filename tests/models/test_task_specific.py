@@ -15,7 +15,7 @@ from spacy_jere.models.task_specific import (
     TaskSpecificBiRNN,
     build_task_specific_birnn_v1,
 )
-from spacy_jere.models.types import Entities, Targets
+from spacy_jere.models.types import Entities, Limits, Targets
 
 SETTINGS = {
     "width": 5,
@@ -223,6 +223,57 @@ def test_pairs_in_chunks(monkeypatch, at_once):
     monkeypatch.setattr(network, "_pair_logits", lambda *x: calls.append(1) or plain(*x))
     assert torch.allclose(head.candidates(*inputs(), given=entities()).relation_scores, whole)
     assert len(calls) == -(-len(PAIRS) // at_once)
+
+
+@pytest.mark.parametrize("pair_context", [None, 4])
+@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("max_distance", [None, 0, 2])
+def test_losses_and_gradients_in_parts(monkeypatch, pair_context, at_once, max_distance):
+    limits = Limits(max_distance)
+
+    def learn():
+        head = make_head(pair_context=pair_context)
+        loss = head.losses(*inputs(), targets(), limits)["re"]
+        loss.backward()
+        return loss, [(name, x.grad) for name, x in head.named_parameters() if x.grad is not None]
+
+    loss, gradients = learn()
+    monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", at_once)
+    loss_of_parts, gradients_of_parts = learn()
+    assert torch.allclose(loss_of_parts, loss)
+    assert [name for name, _ in gradients_of_parts] == [name for name, _ in gradients]
+    assert len(gradients) > 8
+    for (_, found), (name, expected) in zip(gradients_of_parts, gradients):
+        assert torch.allclose(found, expected, atol=1e-9), name
+
+
+@pytest.mark.parametrize("max_distance, counted", [(0, [5, 7]), (1, [0, 1, 2, 4, 5, 7])])
+def test_relation_loss_is_over_the_pairs_within_the_distance(max_distance, counted):
+    head = make_head()
+    truth = torch.tensor([[(i, j, label) in RELATIONS for label in range(3)] for i, j in PAIRS])
+    losses = head.losses(*inputs(), targets(), Limits(max_distance))
+    expected = 2.5 * bce(pair_logits(*head.networks)[counted], truth[counted])
+    assert losses["re"].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_the_gradient_of_many_pairs_needs_the_memory_of_one_part(monkeypatch):
+    """What torch keeps of 40 × 39 pairs in parts of 100."""
+    rows = [(0, 3 * i, 3 * i + 1, 0) for i in range(40)]
+    vectors, lengths = torch.randn(120, 5).double(), torch.tensor([120])
+    goal = targets(rows=rows, relations=[], relations_known=(True,))
+    goal = goal._replace(known=torch.ones(120, dtype=torch.bool))
+    kept = {}
+    for at_once in (100, 1 << 14):
+        kept[at_once] = 0
+        monkeypatch.setattr(pair_scores, "_PAIRS_AT_ONCE", at_once)
+
+        def note(x, at_once=at_once):
+            kept[at_once] = max(kept[at_once], x.numel())
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+            make_head(pair_context=4).losses(vectors, lengths, goal)
+    assert kept[1 << 14] >= 1560 * 20 and kept[100] < 100 * 40
 
 
 @pytest.mark.parametrize("cell, activation", [("lstm", "relu"), ("gru", "gelu")])

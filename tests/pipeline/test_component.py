@@ -28,6 +28,7 @@ SETTINGS = {
     "ent_threshold": 0.125,
     "rel_threshold": 0.25,
     "window": "doc",
+    "max_distance": 12,
     "spans_key": "everything",
     "schema": {"MET": {"symmetric": True, "head": ["PER"]}},
     "given_entities": True,

@@ -94,6 +94,29 @@ def test_relations(threshold, schema, first, second):
     assert [x.relations for x in run(threshold, schema)] == [first, second]
 
 
+@pytest.mark.parametrize("threshold", [0.25, 0.35, 0.5, 0.65, 0.85])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        None,
+        {L: {"symmetric": True}, M: {"symmetric": True}},
+        {M: {"symmetric": True, "head": ["PER"]}, L: {"tail": ["LOC"]}},
+        {L: {"symmetric": True, "tail": ["PER"]}, M: {"head": []}},
+    ],
+)
+def test_pairs_that_reach_no_threshold_may_be_missing(threshold, schema):
+    """Also one direction of a symmetric label."""
+    enough = {pair: scores for pair, scores in PAIRS.items() if max(scores) >= threshold}
+    assert len(enough) < len(PAIRS)
+    assert run(threshold, schema, pairs=enough) == run(threshold, schema)
+
+
+def test_the_backward_direction_alone_is_turned():
+    schema = {L: {"symmetric": True}, M: {"symmetric": True}}
+    backward = {(2, 3): (0.8, 0.1), (4, 2): (0.2, 0.9)}
+    assert run(0.5, schema, pairs=backward)[0].relations == [(0, 1, L, 0.8), (1, 2, M, 0.9)]
+
+
 def test_threshold_of_zero_reports_each_symmetric_pair_once():
     relations = run(0.0, {L: {"symmetric": True}, M: {"symmetric": True}})[0].relations
     assert sorted(x[:3] for x in relations) == [

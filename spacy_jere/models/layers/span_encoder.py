@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from ..kernels.range_maximum import range_maximum
 from ..types import Entities, Spans
 from .classifier import split_first
+from .range_table import Maxima, RangeTable
 from .settings import Part
 from .task_birnn import TaskBiRNN
 
@@ -23,6 +24,19 @@ class EncodedTokens(NamedTuple):
     entities: Tensor
     relations: Tensor
     context: Tensor
+
+
+class PairParts(NamedTuple):
+    """What many pairs are made of.
+
+    spans: f(s) of each entity. Shape [n_entities, …].
+    widths: w_|s| of each entity. Shape [n_entities, width_embedding].
+    maxima: Over the text between two entities.
+    """
+
+    spans: Tensor
+    widths: Tensor
+    maxima: Maxima
 
 
 class SpanEncoder(nn.Module):
@@ -111,21 +125,37 @@ class SpanEncoder(nn.Module):
         return cast(Tensor, behind(result))
 
     def pairs(
-        self, encoded: EncodedTokens, entities: Entities, heads: Tensor, tails: Tensor
+        self,
+        encoded: EncodedTokens,
+        entities: Entities,
+        heads: Tensor,
+        tails: Tensor,
+        shared: Optional[PairParts] = None,
     ) -> Tensor:
         """x_r = c(s1, s2) ∘ f(s1) ∘ f(s2) ∘ w_|s1| ∘ w_|s2| (equation 2), with the text between the
         two, zeros where there is none.
 
         heads, tails: Indices into the entities, [n_pairs]. RETURNS: [n_pairs, pair_width].
+        shared (Optional[PairParts]): What is the same in all parts of many pairs.
         """
         tokens, start, end = encoded.relations, entities.start, entities.end
         left = torch.minimum(end[heads], end[tails])
         right = torch.maximum(start[heads], start[tails])
-        # One table of maxima for the spans and for the text between them.
-        maxima = range_maximum(tokens, torch.cat([start, left]), torch.cat([end, right]))
-        of_spans, between = maxima.split([len(start), len(left)])
-        pooled, widths = self._with_ends(of_spans, tokens, start, end), self._width(start, end)
+        if shared is None:
+            # One table of maxima for the spans and for the text between them.
+            maxima = range_maximum(tokens, torch.cat([start, left]), torch.cat([end, right]))
+            of_spans, between = maxima.split([len(start), len(left)])
+            pooled, widths = self._with_ends(of_spans, tokens, start, end), self._width(start, end)
+        else:
+            pooled, widths, between = shared.spans, shared.widths, shared.maxima(left, right)
         return torch.cat([between, pooled[heads], pooled[tails], widths[heads], widths[tails]], 1)
+
+    def pair_parts(self, encoded: EncodedTokens, entities: Entities) -> PairParts:
+        """RETURNS (PairParts): What is computed once where pairs come in many parts, without a
+        gradient."""
+        tokens, start, end = encoded.relations, entities.start, entities.end
+        pooled = self._with_ends(range_maximum(tokens, start, end), tokens, start, end)
+        return PairParts(pooled, self._width(start, end), RangeTable(tokens, entities))
 
     def _with_ends(self, maxima: Tensor, tokens: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """f(s), the maximum over a span; with `span_ends` its first and last token too (Lee et al.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..types import Spans, Targets
-from .pair_scores import both_directions, ordered_pairs, related_pairs
+from .pair_scores import PairChunks, both_directions, related_pairs
 from .spans import all_spans, among, best_overlap
 
 # From this intersection over union on, a span that is no entity is a hard negative.
@@ -50,30 +50,39 @@ def sample_spans(
 
 
 def sample_pairs(
-    targets: Targets, *, n_labels: int, n_negatives: int
+    targets: Targets, *, n_labels: int, n_negatives: int, max_distance: Optional[int] = None
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """The related pairs of gold entities, and up to `n_negatives` unrelated pairs of each window.
 
     The negatives are drawn at random. The reverse of a symmetric relation holds too: it is neither
     learned nor a negative. Windows without relation annotation are left out.
 
+    max_distance (Optional[int]): The greatest number of tokens between the two; None for no limit.
     RETURNS (Tuple[Tensor, Tensor, Tensor]): Heads and tails, [n_pairs], and which labels hold,
         [n_pairs, n_labels], bool.
     """
     entities, relations = targets.entities, targets.relations
-    heads, tails = ordered_pairs(entities.window)
-    same = (entities.start[heads] == entities.start[tails]) & (
-        entities.end[heads] == entities.end[tails]
-    )
-    kept = targets.relations_known[entities.window[heads]] & ~same
-    heads, tails = heads[kept], tails[kept]
-    truth = related_pairs(heads, tails, relations, n_labels)
     both_ways = both_directions(relations, targets.symmetric)
-    related = related_pairs(heads, tails, both_ways, n_labels).any(1)
-    negatives = torch.nonzero(~related)[:, 0]
-    negatives = negatives[sample(entities.window[heads[negatives]], n_negatives)]
-    rows = torch.sort(torch.cat([torch.nonzero(truth.any(1))[:, 0], negatives])).values
-    return heads[rows], tails[rows], truth[rows]
+    known = targets.relations_known[entities.window]
+    none = entities.start.new_zeros(0)
+    heads, tails, lots = none, none, none.double()  # the negatives so far, and their lots
+    positives = [(none, none)]
+    for i, j in PairChunks(entities, max_distance, heads=known):
+        different = (entities.start[i] != entities.start[j]) | (entities.end[i] != entities.end[j])
+        i, j = i[different], j[different]
+        positive = related_pairs(i, j, relations, n_labels).any(1)
+        negative = ~related_pairs(i, j, both_ways, n_labels).any(1)
+        positives.append((i[positive], j[positive]))
+        heads, tails = torch.cat([heads, i[negative]]), torch.cat([tails, j[negative]])
+        new = torch.rand(len(heads) - len(lots), dtype=torch.float64, device=lots.device)
+        lots = torch.cat([lots, new])
+        if len(heads):
+            drawn = _lowest(entities.window[heads], lots, n_negatives)
+            heads, tails, lots = heads[drawn], tails[drawn], lots[drawn]
+    heads, tails = (torch.cat([*x, y]) for x, y in zip(zip(*positives), (heads, tails)))
+    order = torch.argsort(heads * len(entities.start) + tails)
+    heads, tails = heads[order], tails[order]
+    return heads, tails, related_pairs(heads, tails, relations, n_labels)
 
 
 def sample(window: Tensor, n_each: int, preferred: Optional[Tensor] = None) -> Tensor:

@@ -1,14 +1,18 @@
 """Spans of a batch of windows."""
 
-from typing import Tuple
+from typing import Iterator, Tuple
 
 import torch
 from torch import Tensor
 
 from ..types import Entities, Spans
 
-# Spans that are compared with others at once.
+# Numbers of a table of spans and other spans that are made at once.
+_CELLS_AT_ONCE = 1 << 22
+# Spans that are compared with others at once, at most.
 _ROWS_AT_ONCE = 1 << 14
+# Tokens whose spans are classified at once: bounds the memory that a long window takes.
+_TOKENS_AT_ONCE = 4096
 
 
 def all_spans(lengths: Tensor, max_width: int) -> Spans:
@@ -16,14 +20,33 @@ def all_spans(lengths: Tensor, max_width: int) -> Spans:
 
     lengths (Tensor): Tokens of each window. Shape [n_windows].
     """
-    window = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
-    tokens = torch.arange(len(window), device=lengths.device)
-    remaining = torch.cumsum(lengths, 0)[window] - tokens
-    n_widths = remaining.clamp(max=max_width)
-    start = torch.repeat_interleave(tokens, n_widths)
+    return _spans_from(0, int(lengths.sum()), lengths, max_width)
+
+
+def span_chunks(lengths: Tensor, max_width: int) -> Iterator[Tuple[slice, Spans]]:
+    """All spans, so many tokens at a time.
+
+    lengths (Tensor): Tokens of each window, at least one window. Shape [n_windows].
+    YIELDS (Tuple[slice, Spans]): The tokens that the spans of a part lie in, and the spans.
+    """
+    n_tokens = int(lengths.sum())
+    for first in range(0, n_tokens, _TOKENS_AT_ONCE):
+        last = min(first + _TOKENS_AT_ONCE, n_tokens)
+        tokens = slice(first, min(last + max_width - 1, n_tokens))
+        yield tokens, _spans_from(first, last, lengths, max_width)
+
+
+def _spans_from(first_token: int, last_token: int, lengths: Tensor, max_width: int) -> Spans:
+    """RETURNS: The spans that start at one of the tokens; the last one is exclusive."""
+    tokens = torch.arange(first_token, last_token, device=lengths.device)
+    ends = torch.cumsum(lengths, 0)
+    window = torch.searchsorted(ends, tokens, right=True)
+    n_widths = (ends[window] - tokens).clamp(max=max_width)
+    place = torch.repeat_interleave(torch.arange(len(tokens), device=lengths.device), n_widths)
     first = torch.cumsum(n_widths, 0) - n_widths
-    width = torch.arange(len(start), device=lengths.device) - first[start] + 1
-    return Spans(window[start], start, start + width)
+    width = torch.arange(len(place), device=lengths.device) - first[place] + 1
+    start = tokens[place]
+    return Spans(window[place], start, start + width)
 
 
 def among(spans: Spans, others: Spans) -> Tensor:
@@ -40,14 +63,20 @@ def best_overlap(spans: Spans, others: Spans) -> Tensor:
     RETURNS (Tensor): Shape [n_spans], 0 where nothing overlaps.
     """
     best = torch.zeros(len(spans.start), device=spans.start.device)
-    if not len(others.start):
+    if not len(best) or not len(others.start):
         return best
     # Offsets count through the batch, so that spans of different windows never overlap. What
     # follows has the shape [n_rows, n_others].
-    for rows in torch.arange(len(best), device=best.device).split(_ROWS_AT_ONCE):
+    n_rows = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // len(others.start)))
+    for rows in torch.arange(len(best), device=best.device).split(n_rows):
         start, end = spans.start[rows].unsqueeze(1), spans.end[rows].unsqueeze(1)
-        shared = torch.minimum(end, others.end) - torch.maximum(start, others.start)
-        union = end - start + (others.end - others.start) - shared
+        # Spans are mostly ordered by their start: few others lie where these do.
+        near = torch.nonzero((others.start < end.max()) & (others.end > start.min()))[:, 0]
+        if not len(near):
+            continue
+        other_start, other_end = others.start[near], others.end[near]
+        shared = torch.minimum(end, other_end) - torch.maximum(start, other_start)
+        union = end - start + (other_end - other_start) - shared
         best[rows] = torch.where(shared > 0, shared / union, 0.0).max(1).values
     return best
 
