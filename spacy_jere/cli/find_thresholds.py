@@ -1,4 +1,4 @@
-"""`python -m spacy jere find-thresholds`: the threshold of each relation label with the best F1."""
+"""`python -m spacy jere find-thresholds`: the thresholds of entities and of each relation label."""
 
 import filecmp
 import os
@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import typer
 from spacy.cli._util import setup_gpu
@@ -15,7 +15,13 @@ from spacy.language import Language
 from thinc.api import Config
 
 from ..errors import Errors
-from ..evaluation.thresholds import SETTING, ThresholdChoice, find_thresholds, set_thresholds
+from ..evaluation.thresholds import (
+    ENTITY_SETTING,
+    SETTING,
+    Thresholds,
+    find_thresholds,
+    set_thresholds,
+)
 from ..formats._writing import check_output, whole_files, whole_folder
 from ._util import command, load_pipeline, msg, percent, print_table, read_docs, read_examples
 
@@ -35,14 +41,15 @@ def find_thresholds_cli(
     ),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
-    """Set the threshold of each relation label by F1 on annotated texts."""
+    """Set the thresholds of entities and of each relation label by scores on annotated texts."""
     setup_gpu(use_gpu, silent=True)
     choices, target = tune(model, data, output=output, component=component, force=force)
+    entities = [] if choices.entities is None else [("all entities", choices.entities)]
     rows = [
         (label, x.n_gold, f"{x.threshold:.2f}", percent(x.before), percent(x.after))
-        for label, x in choices.items()
+        for label, x in [*entities, *choices.items()]
     ]
-    print_table(rows, ("", "relations", "threshold", "F before", "F after"))
+    print_table(rows, ("", "annotated", "threshold", "F before", "F after"))
     msg.good(f"Saved to {target}")
 
 
@@ -53,16 +60,16 @@ def tune(
     output: Optional[Path] = None,
     component: str = "joint_ner_re",
     force: bool = False,
-) -> Tuple[Dict[str, ThresholdChoice], Path]:
+) -> Tuple[Thresholds, Path]:
     """Choose thresholds and save them. Of the pipeline only the settings are written.
 
     output (Optional[Path]): A folder for a copy of the pipeline with these thresholds; None changes
         the settings of the pipeline itself.
     force (bool): Write into a folder that holds other things, which stay.
-    RETURNS (Tuple[Dict[str, ThresholdChoice], Path]): The thresholds by relation label; the folder
+    RETURNS (Tuple[Thresholds, Path]): The thresholds of entities and by relation label; the folder
         of the pipeline.
     RAISES (ValueError): The model is a package and there is no output, the pipeline has no such
-        component, the data has no annotated relations, or the output can't be written.
+        component, the data has no annotation, or the output can't be written.
     """
     folder = Path(model)
     with suppress(OSError):
@@ -98,7 +105,8 @@ def save_thresholds(nlp: Language, component: str, folder: Path) -> None:
     config.cfg. Weights and everything else stay untouched."""
     pipe: Any = nlp.get_pipe(component)
     config = Config().from_disk(folder / "config.cfg", interpolate=False)
-    config["components"][component][SETTING] = nlp.config["components"][component][SETTING]
+    for setting in (SETTING, ENTITY_SETTING):
+        config["components"][component][setting] = nlp.config["components"][component][setting]
     with whole_files(_settings(folder, component)) as (cfg_part, config_part):
         with TemporaryDirectory() as temporary:
             pipe.to_disk(temporary, exclude=["model", "vocab"])

@@ -21,6 +21,7 @@ def debug_data(
     window: str = "sentence",
     spans_key: str = DEFAULT_SPANS_KEY,
     max_span_width: int = 10,
+    max_distance: Optional[int] = None,
     schema: SchemaConfig = None,
 ) -> Dict[str, Any]:
     """Check data for joint entity and relation extraction. Reads the Docs one by one.
@@ -28,6 +29,7 @@ def debug_data(
     window (str): Where relations are looked for: "sentence" or "doc".
     spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
     max_span_width (int): The model's limit for the tokens of an entity; 0 for none.
+    max_distance (Optional[int]): The component's setting of this name.
     schema (SchemaConfig): The component's setting of this name.
     RETURNS (Dict[str, Any]): Plain data:
         splits: the counts of "train" and "dev".
@@ -39,7 +41,10 @@ def debug_data(
     RAISES (ValueError): A schema that can't be read.
     """
     rules = parse_schema(schema)
-    counters = {name: SplitCounter(spans_key, window, max_span_width) for name in ("train", "dev")}
+    counters = {
+        name: SplitCounter(spans_key, window, max_span_width, max_distance)
+        for name in ("train", "dev")
+    }
     splits = {"train": count_split(train, counters["train"])}
     if dev is not None:
         splits["dev"] = count_split(dev, counters["dev"])

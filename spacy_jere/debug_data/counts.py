@@ -1,7 +1,7 @@
 """Counts of one split of annotated data."""
 
 from collections import Counter
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from spacy.tokens import Doc, Span
 
@@ -37,6 +37,7 @@ TOTALS = (
     "crossing_entities",
     "relations_across_sentences",
     "relations_with_itself",
+    "relations_too_far",
     "repeated_relations",
 )
 
@@ -70,12 +71,17 @@ class SplitCounter:
     spans_key (str): The key of `doc.spans` that holds entities beside doc.ents.
     window (str): "sentence" or "doc": the window in which pairs of entities are counted.
     max_span_width (int): Entities with more tokens count as too wide; 0 for no limit.
+    max_distance (Optional[int]): Relations with more tokens between their ends count as too far;
+        None for no limit.
     """
 
-    def __init__(self, spans_key: str, window: str, max_span_width: int):
+    def __init__(
+        self, spans_key: str, window: str, max_span_width: int, max_distance: Optional[int] = None
+    ):
         self.spans_key = spans_key
         self.window = window
         self.max_span_width = max_span_width
+        self.max_distance = max_distance
         self.totals = Counter(dict.fromkeys(TOTALS, 0))
         self.texts: Counter[str] = Counter()
         self.entities: Counter[str] = Counter()
@@ -148,6 +154,9 @@ class SplitCounter:
             places = [window_of(sentences, spans[x].start) for x in (head, tail)]
             self.totals["relations_across_sentences"] += places[0] != places[1]
             self.totals["relations_with_itself"] += head == tail
+            if self.max_distance is not None:
+                far = _tokens_between(spans[head], spans[tail]) > self.max_distance
+                self.totals["relations_too_far"] += far
 
     def _add_pairs(
         self, stored: List[StoredRelation], spans: Dict[Mention, Span], windows: List[int]
@@ -194,6 +203,10 @@ def count_split(docs: Iterable[Doc], counter: SplitCounter) -> Counts:
     for doc in docs:
         counter.add(doc)
     return counter.to_dict()
+
+
+def _tokens_between(head: Span, tail: Span) -> int:
+    return max(0, max(head.start, tail.start) - min(head.end, tail.end))
 
 
 def _by_relation(item: Tuple[Tuple[str, str, str], int]) -> Tuple[str, int]:

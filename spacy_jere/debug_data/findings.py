@@ -1,5 +1,6 @@
 """Faults of the data that keep a model from training, or from getting better."""
 
+import re
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from ..schema import Schema
@@ -9,6 +10,10 @@ from .counts import Counts
 FEW = 50
 # Entity types that make up so many pairs, all of them related, are worth a note.
 ALWAYS = 10
+# Labels of other tools for "there is nothing here": No-rel, NONE, no_relation, NA, O
+_NOTHING = re.compile(
+    r"(no|not|none|null|na|n/a|o)([-_ ]*(a|an|any))?([-_ ]*(rel|relations?|entity))?"
+)
 
 
 class Finding(NamedTuple):
@@ -109,6 +114,12 @@ def _relations(name: str, counts: Counts, window: str) -> Iterator[Finding]:
             '"sentence" they are not learned and count as missed'
         )
         yield Finding("warning", topic, text)
+    if x := counts["relations_too_far"]:
+        text = (
+            f"{x:,} of {n:,} relations in {name} have more than max_distance tokens between their "
+            "entities: they are not learned and count as missed"
+        )
+        yield Finding("warning", topic, text)
     if x := counts["relations_with_itself"]:
         text = f"{x:,} relations in {name} join an entity with itself: they are not learned"
         yield Finding("warning", topic, text)
@@ -131,6 +142,12 @@ def _relations(name: str, counts: Counts, window: str) -> Iterator[Finding]:
 def _labels(train: Counts) -> Iterator[Finding]:
     for topic in ("entities", "relations"):
         for label, n in train[topic].items():
+            if _NOTHING.fullmatch(label.lower()):
+                text = (
+                    f"The label '{label}' of {n:,} {topic} in train seems to say that there are "
+                    f"none. It is learned like any other: drop it (convert --map-labels {label}=)"
+                )
+                yield Finding("warning", topic, text)
             if n < FEW:
                 text = f"Few examples of the label '{label}' in train: {n}"
                 yield Finding("warning", topic, text)

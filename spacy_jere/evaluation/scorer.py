@@ -4,7 +4,18 @@ Every annotated relation counts in recall, also if its entities were not found. 
 without relation annotation are not scored, nor are entities on tokens without entity annotation.
 """
 
-from typing import Any, Callable, Dict, Iterable, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc
@@ -143,12 +154,21 @@ def compare_relations(
     RETURNS (Tuple[Dict[LabelledPair, Optional[float]], Set[LabelledPair]]): The predicted relations
         on the text of the reference, with their scores; the annotated relations.
     """
+    predicted = {pair: x.score for pair, x in predicted_relations(example, symmetric)}
     gold = annotated_relations(example.reference) or ()
+    return predicted, {_comparable(x, symmetric) for x in gold}
+
+
+def predicted_relations(
+    example: Example, symmetric: Sequence[str] = ()
+) -> Iterator[Tuple[LabelledPair, StoredRelation]]:
+    """RETURNS (Iterator[Tuple[LabelledPair, StoredRelation]]): The predicted relations, each on the
+    text of the reference, and as it is stored."""
     found = stored_relations(example.predicted) or ()
     moved = on_reference_text(example, [end for x in found for end in (x.head, x.tail)])
-    found = [x._replace(head=moved[x.head], tail=moved[x.tail]) for x in found]
-    predicted = {_comparable(x, symmetric): x.score for x in found}
-    return predicted, {_comparable(x, symmetric) for x in gold}
+    for x in found:
+        there = x._replace(head=moved[x.head], tail=moved[x.tail])
+        yield _comparable(there, symmetric), x
 
 
 def _macro(prefix: str, per_type: Optional[Dict[str, Dict[str, float]]]) -> Scores:

@@ -109,6 +109,22 @@ def test_findings(docs, level, parts):
     assert has(debug_data(docs), level, *parts)
 
 
+@pytest.mark.parametrize(
+    "label", ["No-rel", "NONE", "no_relation", "No Relation", "null", "NA", "O", "not_a_relation"]
+)
+def test_labels_that_say_there_is_nothing(label):
+    (found,) = [
+        x for x in texts(debug_data([doc(relations=[(0, 1, label)])]), "warning") if "none" in x
+    ]
+    assert f"'{label}' of 1 relations" in found and f"--map-labels {label}=" in found
+
+
+@pytest.mark.parametrize("label", ["NOTE", "NATIONALITY", "Other", "NON_PROFIT", "NORP", "ON"])
+def test_labels_that_say_something(label):
+    found = texts(debug_data([doc(ents=[(0, 1, label)], relations=[])]), "warning")
+    assert not any("--map-labels" in x for x in found)
+
+
 @pytest.mark.parametrize("topic", ["documents", "entities", "relations"])
 def test_findings_of_dev_name_it(topic):
     dev = [doc(ents=None, relations=None), doc("a \n b", [(0, 2, "PER")], [(0, 0, "WORKS_FOR")])]
@@ -129,6 +145,16 @@ def test_splits_are_compared():
         assert has(data, "warning", f"label '{label}' is missing in dev")
     for label in ("Z", "W"):
         assert has(data, "warning", f"label '{label}' of dev is missing in train")
+
+
+@pytest.mark.parametrize("max_distance, n", [(None, 0), (0, 3), (1, 2), (2, 2), (3, 0)])
+def test_relations_too_far(max_distance, n):
+    entities = [(0, 1, "X"), (2, 3, "X"), (6, 7, "X")]  # 1 and 3 tokens apart
+    apart = doc("a b c d e f g", entities[:2], [(0, 1, "Y")])
+    further = doc("a b c d e f g", entities[1:], [(1, 0, "Y"), (0, 1, "Z")])
+    data = debug_data([apart, further], max_distance=max_distance)
+    assert data["splits"]["train"]["relations_too_far"] == n
+    assert has(data, "warning", f"{n} of 3 relations", "more than max_distance") is bool(n)
 
 
 @pytest.mark.parametrize("limit, found", [(0, False), (1, True), (2, False)])
