@@ -184,7 +184,7 @@ class Errors:
     E330 = "[E330] There is no training data: give --train, or a config whose [paths] name it."
     E331 = '[E331] {path} has no component with factory = "joint_ner_re".'
     # Thresholds
-    E340 = "[E340] There are no annotated relations to find thresholds with."
+    E340 = "[E340] There are no annotated entities or relations to find thresholds with."
     E341 = "[E341] {model} is no folder that thresholds could be saved to. Name one with --output."
     E342 = "[E342] {model} has no component '{name}'. It has: {names}."
     # Pictures and errors
@@ -195,6 +195,29 @@ class Errors:
     E351 = "[E351] --gold compares with annotation, which only .spacy files have, not {path}."
     E352 = "[E352] {path} has no text."
     E353 = "[E353] {path} has no annotated entities or relations to compare with."
+    # Making a config
+    E354 = "[E354] {output} is there already. Name another file, or replace it with --force."
+    E480 = "[E480] {split} has no texts. Give a .spacy file with annotated texts."
+    E481 = (
+        "[E481] train has no entities: there is nothing to learn. Annotate doc.ents, and relations "
+        "in doc._.relations."
+    )
+    E482 = (
+        "[E482] dev has no entities: no pipeline could be chosen by its scores. Give annotated "
+        "texts that train does not have."
+    )
+    E483 = (
+        "[E483] The encoder '{name}' can't be loaded: {reason}. Give the name of a model on the "
+        "Hugging Face hub, or a folder that has its config.json and its tokenizer."
+    )
+    E484 = (
+        "[E484] The word vectors '{name}' can't be loaded: {reason}. Give the name or folder of a "
+        "pipeline that has word vectors, such as en_core_web_md."
+    )
+    E485 = (
+        "[E485] --minutes measures the speed of the training, and there is no GPU to measure with. "
+        "Run the command where the GPU is, or leave --minutes out."
+    )
     # Reading
     E360 = (
         "[E360] {n} faults:\n{faults}\nCorrect them, or leave the faulty texts out with "
@@ -249,8 +272,9 @@ class Errors:
     )
     E405 = "[E405] {setting} must be {wanted}, not {value!r}."
     E406 = (
-        "[E406] spacy-jere.TransformerModel.v1 reads models with a WordPiece vocabulary (BERT and"
-        " its kin), not {tokenizer}. Use spacy-transformers.TransformerModel.v3 for this one."
+        "[E406] spacy-jere.TransformerModel.v1 reads models with a fast tokenizer, and {tokenizer} "
+        "is a slow one. Take use_fast = false out of tokenizer_config, or use "
+        "spacy-transformers.TransformerModel.v3 if the model has no fast tokenizer."
     )
     E407 = (
         "[E407] The listeners of spacy-jere.TransformerModel.v1 can't be replaced. Keep the "
@@ -317,6 +341,30 @@ class Errors:
         "[E452] The weights '{key}' of {path} are NaN or infinite. Its training had failed; take "
         "an earlier checkpoint."
     )
+    # Encoders
+    E453 = (
+        "[E453] The transformer '{name}' is a {kind}, which transformers can't compute in "
+        "bfloat16. Set bfloat16 = false in its model."
+    )
+    E454 = (
+        "[E454] The transformer '{name}' is a {kind}, which has no gradient checkpointing. Set "
+        "gradient_checkpointing = false in its model."
+    )
+    E455 = (
+        "[E455] The joint model listens to {upstream}, and there is none in front of it that has "
+        "been initialized. Add it to the pipeline before the joint component."
+    )
+    E456 = (
+        "[E456] The joint model listens to {upstream}, which has not read the text '{text}'. Keep "
+        "it in the pipeline before the joint component, neither disabled nor excluded. In "
+        "training, name it in annotating_components if it is frozen, or if the joint component is "
+        "named there."
+    )
+    E457 = (
+        "[E457] The transformer '{name}' is a {kind}, which is no encoder of texts, or none that "
+        "reads padded batches. Choose an encoder, such as BERT, RoBERTa, XLM-R, DeBERTa or "
+        "ModernBERT."
+    )
     # Training
     E430 = (
         "[E430] The schedule {schedule} counts in epochs, and nothing has told it how many steps "
@@ -342,6 +390,21 @@ class Errors:
         "[E434] A gradient is not finite: training has failed. The weights are as before this "
         "step. Start again with a lower learning rate, or look for texts that break a model (the "
         "loss of each component is in the log)."
+    )
+    E435 = "[E435] The augmenter's {setting} must be {wanted}, not {value}."
+    E436 = "[E436] The augmenter can't read names from {path}: {reason}."
+    E437 = (
+        "[E437] Invented names need the package 'Faker'. Install it with: "
+        'pip install "spacy-jere[augment]"'
+    )
+    # Word vectors
+    E438 = (
+        "[E438] Vectors can't have {wanted} dimensions: there are at most {most}. Take fewer "
+        "dimensions, or more words or layers."
+    )
+    E439 = (
+        "[E439] {path} is no file of word vectors as 'jere make-vectors' writes it: {reason}. Make "
+        "it again."
     )
     # Pictures
     E500 = "[E500] There is no style '{style}'. Known styles: {known}."
@@ -405,6 +468,17 @@ class Warnings:
     W203 = (
         "[W203] '{name}' leaves {n} entities out: they reach across the windows in which "
         "relations are looked for. Set window to 'doc', or correct the sentence boundaries."
+    )
+    W220 = (
+        "[W220] '{name}' reads a window of {n:,} tokens; the longest that it has learned from had "
+        "{learned:,}. Pairs of entities with more than {furthest:,} tokens between them are left "
+        "out. Put a 'sentencizer' in front, or set max_distance of the component; a large number "
+        "looks at all pairs. (Later long windows are not mentioned.)"
+    )
+    W210 = (
+        "[W210] context = true reads the first word piece of each sequence, and the transformer "
+        "puts no token of its own, such as [CLS], there: it is that of the first token. Set "
+        "context = false, or take a transformer that begins its sequences with one."
     )
     W300 = (
         "[W300] {changed} entities don't begin and end where a token does and were shortened, "

@@ -28,6 +28,7 @@ ALLOWED = {
     "training": GROUND,
     "export": {"formats", "evaluation", *GROUND},
     "debug_data": {"formats", "evaluation", *GROUND},
+    "init_config": {"debug_data", "vectors", *GROUND},
     "visualize": {"formats", "evaluation", *GROUND},
     "models.__init__": set(),
     "models.types": set(),
@@ -35,12 +36,14 @@ ALLOWED = {
     "models.storage": {"errors"},
     "models.stored_model": {"errors", "models.storage"},
     "models.shim": {"errors", "models.storage"},
+    "models.upstream": {"errors"},
     "models.joint": {
         "errors",
         "models.shim",
         "models.storage",
         "models.stored_model",
         "models.types",
+        "models.upstream",
     },
     "models.layers": {"errors", "models.kernels", "models.shim", "models.types"},
     "models.tok2vec": {
@@ -51,6 +54,7 @@ ALLOWED = {
         "models.stored_model",
         "models.types",
     },
+    "vectors": {"formats", *GROUND},
     "models.task_specific": {"models.types", *OF_PAPERS},
     "models.spert": {"models.types", *OF_PAPERS},
     # `class SpERTMT(SpERT)`: the one paper that is written as what it adds to another
@@ -70,10 +74,23 @@ ALLOWED = {
         "evaluation.scorer",
         *GROUND,
     },
-    "cli": {"visualize", "export", "debug_data", "evaluation", "formats", "training", *GROUND},
+    "cli": {
+        "vectors",
+        "visualize",
+        "export",
+        "debug_data",
+        "init_config",
+        "evaluation",
+        "formats",
+        "training",
+        *GROUND,
+    },
 }
 # What a command loads when it runs: `python -m spacy` itself must stay quick
-ALLOWED_LATER = {"cli": {"models.joint", "models.spert_checkpoint"}}
+ALLOWED_LATER = {
+    "cli": {"models.joint", "models.spert_checkpoint"},
+    "vectors": {"models.tok2vec"},
+}
 WITHOUT_TORCH = [
     "spacy_jere",
     "spacy_jere.cli",
@@ -83,17 +100,30 @@ WITHOUT_TORCH = [
     "spacy_jere.evaluation.thresholds",
     "spacy_jere.export",
     "spacy_jere.formats",
+    "spacy_jere.init_config",
     "spacy_jere.relations",
     "spacy_jere.schema",
     "spacy_jere.training.callbacks",
     "spacy_jere.training.corpus",
     "spacy_jere.training.schedules",
+    "spacy_jere.vectors.compact",
+    "spacy_jere.vectors.spacy_vectors",
     "spacy_jere.visualize",
     "spacy_jere.windows",
 ]
 TORCH = {"torch", "torchcrf"}
-WITH_TORCH = {"models", "training.adamw"}
-OPTIONAL = {"ray", "optuna", "rdflib", "pyarrow", "networkx", "transformers", "spacy_transformers"}
+WITH_TORCH = {"models", "training.adamw", "vectors.distill"}
+OPTIONAL = {
+    "ray",
+    "optuna",
+    "rdflib",
+    "pyarrow",
+    "networkx",
+    "faker",
+    "transformers",
+    "spacy_transformers",
+    "spacy_curated_transformers",
+}
 
 
 def module_name(path):
@@ -210,8 +240,8 @@ def test_no_module_is_in_a_circle():
 def test_optional_packages_wait_until_they_are_needed():
     """They are imported inside functions, or by a module that is imported inside functions only."""
     at_top = {name for name in MODULES if packages(name, at_import(parse(name))) & OPTIONAL}
-    needing = {"models.tok2vec.token_transformer", "models.tok2vec.transformer_shim"}
-    assert at_top == needing
+    needing = {"pretrained", "token_transformer", "transformer_shim"}
+    assert at_top == {f"models.tok2vec.{name}" for name in needing}
     importers = {name for name in MODULES if at_top & inside(name, at_import(parse(name)))}
     assert importers - at_top == set()
 

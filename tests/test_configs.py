@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.cli.debug_config import debug_config
+from spacy.cli.debug_model import debug_model
 from spacy.cli.init_config import fill_config
+from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
+from thinc.api import Config
 
 FOLDER = Path(__file__).parent.parent / "configs"
 CONFIGS = sorted(x.relative_to(FOLDER).as_posix() for x in FOLDER.rglob("*.cfg"))
@@ -36,6 +39,14 @@ def test_says_what_it_is_for(name):
     assert all(len(line) <= 100 for line in lines)
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_long_texts_are_read_by_sentences_in_training_and_in_use(name):
+    config = Config().from_disk(FOLDER / name, interpolate=False)
+    assert config["nlp"]["pipeline"][0] == "sentencizer"
+    assert config["components"]["sentencizer"]["factory"] == "long_text_sentencizer"
+    assert "sentencizer" in config["training"]["annotating_components"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_is_valid(name, load_config, small_overrides, paths):
@@ -53,6 +64,18 @@ def test_can_be_filled_in_and_debugged(name, small_overrides, paths, tmp_path, c
     overrides = {**small_overrides(name), **paths}
     debug_config(tmp_path / "filled" / "config.cfg", overrides=overrides)
     assert "Config is valid" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_model_can_be_debugged(load_config, small_overrides, paths, capsys):
+    config = load_config("cpu.cfg", {**small_overrides("cpu.cfg"), **paths})
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    config = nlp.config.interpolate()
+    training = spacy.registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    pipe = nlp.get_pipe("joint_ner_re")
+    debug_model(config, training, nlp, pipe, print_settings={"print_prediction": True})
+    printed = capsys.readouterr().out
+    assert "model looks good" in printed and "relation_scores" in printed
 
 
 @pytest.mark.slow
@@ -88,3 +111,12 @@ def test_counts_in_epochs(name, load_config, small_overrides, paths, max_epochs)
         assert rate["steps_per_epoch"] == steps
         assert rate["max_epochs"] == max_epochs
     assert training["max_steps"] == 0
+
+
+@pytest.mark.slow
+def test_first_config_has_vectors_of_its_own(load_config, small_overrides, paths, monkeypatch):
+    monkeypatch.chdir(FOLDER.parent)
+    overrides = {**small_overrides("cpu.cfg"), **paths}
+    del overrides["paths.vectors"]
+    nlp = init_nlp(load_config("cpu.cfg", overrides))
+    assert nlp.vocab["rome"].has_vector and nlp("Ada lives in Rome .").vocab.vectors_length == 96

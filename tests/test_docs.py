@@ -46,7 +46,7 @@ def test_there_is_code():
         for folder in ("formats", "export", "guides")
         for path in (DOCS / folder).iterdir()
     }
-    others = {"README.md", "docs/index.md", "docs/component.md", "docs/training.md"}
+    others = {"docs/index.md", "docs/component.md", "docs/training.md"}
     assert set(WITH_CODE) == others | folders
 
 

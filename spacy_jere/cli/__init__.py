@@ -11,6 +11,8 @@ from .export import export_cli
 from .extract import extract_cli
 from .find_thresholds import find_thresholds_cli
 from .import_spert import import_spert_cli
+from .init_config import init_config_cli
+from .make_vectors import make_vectors_cli
 from .visualize import visualize_cli
 
 app = typer.Typer(name="jere", help="Joint entity and relation extraction.", no_args_is_help=True)
@@ -26,5 +28,7 @@ app.command("export")(export_cli)
 app.command("extract")(extract_cli)
 app.command("find-thresholds")(find_thresholds_cli)
 app.command("import-spert")(import_spert_cli)
+app.command("init-config")(init_config_cli)
+app.command("make-vectors")(make_vectors_cli)
 app.command("visualize")(visualize_cli)
 spacy_app.add_typer(app)

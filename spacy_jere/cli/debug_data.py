@@ -68,7 +68,8 @@ def config_settings(path: Path, overrides: Optional[Dict[str, Any]] = None) -> D
     found = [x for x in components if x.get("factory") == "joint_ner_re"]
     if not found:
         raise ValueError(Errors.E331.format(path=path))
-    settings = {key: found[0][key] for key in ("window", "spans_key", "schema") if key in found[0]}
+    taken = ("window", "spans_key", "max_distance", "schema")
+    settings = {key: found[0][key] for key in taken if key in found[0]}
     # Models without this setting take entities of any width.
     spans = found[0].get("model", {}).get("spans") or {}
     settings["max_span_width"] = spans.get("max_span_width", 0)

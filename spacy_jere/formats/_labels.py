@@ -54,13 +54,22 @@ def map_records(records: Records, labels: Mapping[str, str]) -> Set[str]:
     return new_label.used
 
 
-def map_docs(docs: Iterable[Doc], labels: Mapping[str, str], skipped: "Counter[str]") -> Set[str]:
-    """Rename or drop the labels of entities and relations on Docs, as `map_records` does."""
+def map_docs(
+    docs: Iterable[Doc],
+    labels: Mapping[str, str],
+    skipped: "Counter[str]",
+    spans_keys: Iterable[str] = (DEFAULT_SPANS_KEY,),
+) -> Set[str]:
+    """Rename or drop the labels of entities and relations on Docs, as `map_records` does.
+
+    spans_keys (Iterable[str]): The keys of `doc.spans` that hold entities beside doc.ents.
+    """
+    spans_keys = list(spans_keys)
     new_label = _Mapper(labels)
     for doc in docs:
         # Before the entities change: the ends of relations take their labels from doc.ents.
         relations = stored_relations(doc)
-        _map_entities(doc, new_label, skipped)
+        _map_entities(doc, new_label, skipped, [key for key in spans_keys if key in doc.spans])
         if relations is not None:
             _map_stored(doc, relations, new_label, skipped)
     return new_label.used
@@ -134,16 +143,18 @@ def _map_relations(
         record.meta["arguments"] = names
 
 
-def _map_entities(doc: Doc, new_label: _Mapper, skipped: "Counter[str]") -> None:
-    spans = [*doc.ents, *doc.spans.get(DEFAULT_SPANS_KEY, ())]
+def _map_entities(
+    doc: Doc, new_label: _Mapper, skipped: "Counter[str]", spans_keys: List[str]
+) -> None:
+    spans = [*doc.ents, *(span for key in spans_keys for span in doc.spans[key])]
     for label in [label for _, _, label in {(x.start, x.end, x.label_) for x in spans}]:
         if not new_label(label):
             skipped[_entities_of(label)] += 1
     if doc.ents:
         outside = [x for x in doc.ents if not new_label(x.label_)]
         doc.set_ents(_renamed(doc.ents, new_label), outside=outside, default="unmodified")
-    if DEFAULT_SPANS_KEY in doc.spans:
-        doc.spans[DEFAULT_SPANS_KEY] = _renamed(doc.spans[DEFAULT_SPANS_KEY], new_label)
+    for key in spans_keys:
+        doc.spans[key] = _renamed(doc.spans[key], new_label)
 
 
 def _map_stored(
