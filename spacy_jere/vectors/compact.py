@@ -3,7 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Union, cast
+from typing import Any, Dict, List, NamedTuple, Union, cast
 
 import numpy
 
@@ -65,10 +65,3 @@ def read_compact(path: Union[str, Path]) -> WordVectors:
 
 def _text(text: str) -> Any:
     return numpy.frombuffer(text.encode("utf8"), dtype="uint8")
-
-
-def vectors_of(words: Sequence[str], vectors: WordVectors) -> WordVectors:
-    """RETURNS (WordVectors): Those of some words, in the order of the table."""
-    wanted = set(words)
-    rows = [i for i, word in enumerate(vectors.words) if word in wanted]
-    return vectors._replace(words=[vectors.words[i] for i in rows], table=vectors.table[rows])

@@ -76,41 +76,36 @@ def word_vectors(encoder: Encoder, words: Sequence[str], layers: Sequence[int]) 
     width = encoder.transformer.config.hidden_size
     table = numpy.zeros((len(words), len(layers) * width), dtype="f")
     device = encoder.transformer.device
-    for rows, ids, mask, inside in _batches(encoder.tokenizer, words):
+    for rows, read, inside in _batches(encoder, words):
+        inputs = {"input_ids": read.ids, "attention_mask": read.mask}
+        if read.types is not None:
+            inputs["token_type_ids"] = read.types
+        tensors = {key: torch.as_tensor(x, device=device) for key, x in inputs.items()}
         with torch.no_grad():
-            output = encoder.transformer(
-                input_ids=torch.as_tensor(ids, device=device),
-                attention_mask=torch.as_tensor(mask, device=device),
-            )
+            output = encoder.transformer(**tensors)
         weights = torch.as_tensor(inside / inside.sum(1, keepdims=True), device=device)
         means = [torch.einsum("wp,wpd->wd", weights, output.hidden_states[i]) for i in layers]
         table[rows] = torch.cat(means, 1).float().cpu().numpy()
     return table
 
 
-def _batches(
-    tokenizer: Any, words: Sequence[str]
-) -> Iterator[Tuple[List[int], NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """RETURNS (Iterator): Words of similar length: their numbers; ids, attention mask, and which
-    pieces are those of the word, each [n_words, n_pieces]."""
-    split = [
-        tokenizer.encode(word, add_special_tokens=False)[:_MOST_PIECES]
-        or [tokenizer.unk_token_id or 0]
-        for word in words
-    ]
-    filled = [tokenizer.build_inputs_with_special_tokens(x) for x in split]
-    first = tokenizer.build_inputs_with_special_tokens([-1]).index(-1)
-    order = sorted(range(len(words)), key=lambda i: len(filled[i]))
-    for rows in _chunks(order, [len(x) for x in filled]):
-        longest = max(len(filled[i]) for i in rows)
-        ids = numpy.full((len(rows), longest), tokenizer.pad_token_id or 0, dtype="int64")
-        mask = numpy.zeros((len(rows), longest), dtype="int64")
-        inside = numpy.zeros((len(rows), longest), dtype="f")
-        for row, i in enumerate(rows):
-            ids[row, : len(filled[i])] = filled[i]
-            mask[row, : len(filled[i])] = 1
-            inside[row, first : first + len(split[i])] = 1
-        yield rows, ids, mask, inside
+def _batches(encoder: Encoder, words: Sequence[str]) -> Iterator[Tuple[List[int], Any, Any]]:
+    """RETURNS (Iterator): Words of similar length: their numbers, what the transformer reads
+    (`Rows`), and which pieces are those of the word, [n_words, n_pieces]."""
+    from ..models.tok2vec.encoder_input import frame_of, make_rows
+    from ..models.tok2vec.word_pieces import Pieces, Reading, splitter_of
+
+    tokenizer, transformer = encoder
+    splitter, first = splitter_of(tokenizer), len(frame_of(tokenizer).before.ids)
+    split = [splitter[f"{splitter.space}{word}"] for word in words]  # as after a space
+    cut = [Pieces(x.ids[:_MOST_PIECES], x.strings[:_MOST_PIECES]) for x in split]
+    sizes = [len(x.ids) for x in cut]
+    for rows in _chunks(sorted(range(len(words)), key=lambda i: sizes[i]), sizes):
+        readings = [Reading(i, cast(Any, None), [cut[i]], None) for i in rows]
+        read = make_rows(tokenizer, transformer, readings)
+        place = numpy.arange(read.ids.shape[1]) - first
+        inside = (place >= 0) & (place < numpy.asarray([sizes[i] for i in rows])[:, None])
+        yield rows, read, inside.astype("f")
 
 
 def _chunks(order: Iterable[int], lengths: List[int]) -> Iterator[List[int]]:
