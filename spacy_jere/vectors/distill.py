@@ -53,8 +53,16 @@ def vocabulary_words(encoder: Encoder) -> List[str]:
     for piece, _ in pieces:
         mark = next((x for x in begins if piece.startswith(x)), "")
         word = piece[len(mark) :]
+        if mark == _BEGINS[0]:  # byte-level: the piece is spelled in bytes
+            word = encoder.tokenizer.convert_tokens_to_string([piece]).strip()
         whole = mark if begins else not piece.startswith(_GOES_ON)
-        if piece not in special and whole and word and not word.startswith("[unused"):
+        if (
+            piece not in special
+            and whole
+            and word
+            and not word.startswith("[unused")
+            and "\ufffd" not in word
+        ):
             words[word] = None
     return list(words)
 

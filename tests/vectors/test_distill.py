@@ -3,6 +3,7 @@
 import numpy
 import pytest
 import torch
+from tokenizers.decoders import ByteLevel
 
 from spacy_jere.vectors.distill import (
     load_encoder,
@@ -65,9 +66,18 @@ class Marked:
     def __init__(self, mark):
         self.mark = mark
 
+    def convert_tokens_to_string(self, pieces):
+        return ByteLevel().decode(pieces)
+
     def get_vocab(self):
         pieces = ["<s>", f"{self.mark}Rome", "lo", f"{self.mark}", f"{self.mark}in", "!"]
         return {piece: i for i, piece in enumerate(pieces)}
+
+
+def test_words_spelled_in_bytes_are_decoded(encoder):
+    tokenizer = Marked("Ġ")
+    tokenizer.get_vocab = lambda: {"ĠcafÃ©": 0, "ĠÃ": 1, "ĠRome": 2}
+    assert vocabulary_words(encoder._replace(tokenizer=tokenizer)) == ["café", "Rome"]
 
 
 @pytest.mark.parametrize("mark", ["Ġ", "▁"])
